@@ -153,6 +153,7 @@ void feed_put_record(struct buf *b, uint8_t type, uint8_t flags, uint32_t subjec
     const void *body, size_t body_len);
 void feed_body_project(struct buf *b, const struct feed_project *p);
 void feed_body_member(struct buf *b, const struct feed_member *m);
+void feed_body_group(struct buf *b, const struct feed_group *g);
 void feed_body_contents(struct buf *b, const struct feed_contents *c);
 void feed_body_next_key(struct buf *b, const struct feed_next_key *k);
 
@@ -208,7 +209,14 @@ int feed_parse_next_key(const struct feed_record *r, struct feed_next_key *ret);
 
 /* ---- digest ---------------------------------------------------------------------------------- */
 
-/* Add (sign > 0) or take away one record's hash. "whole" is the record without its length. */
+/* SHA-256 of one record without its length. Returns 0, -ENOMEM or -EIO ("out" is then zero). */
+int feed_hash(const void *whole, size_t len, uint8_t out[static FEED_DIGEST_LEN]);
+
+/* Add (sign > 0) or take away one such hash. */
+void feed_digest_mix(uint8_t digest[static FEED_DIGEST_LEN],
+    const uint8_t hash[static FEED_DIGEST_LEN], int sign);
+
+/* Both at once. A failure of the hash leaves the digest as it was: it then matches nobody's. */
 void feed_digest_update(uint8_t digest[static FEED_DIGEST_LEN], const void *whole, size_t len,
     int sign);
 

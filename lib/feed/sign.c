@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Threat model: whoever sends a message MUST NOT have any byte but the magic and the key id looked
+ * at before the signature holds; a message MUST verify under a pinned key, of exactly that key id;
+ * nothing of a failed message may reach the caller.
+ */
+#include <errno.h>
+#include <string.h>
+#include <openssl/evp.h>
+#include "feed/feed.h"
+
+enum { KEY_ID_AT = 12, HEADER_LEN = 8 + 4 + 16 + 16 + 3 * 8 + 32 + 2 * 8 + 4 };
+
+struct feed_signer {
+	EVP_PKEY *key;
+	uint8_t public[FEED_KEY_LEN];
+};
+
+static void pkey_freep(EVP_PKEY **k)
+{
+	EVP_PKEY_free(*k);
+}
+
+static void md_ctx_freep(EVP_MD_CTX **c)
+{
+	EVP_MD_CTX_free(*c);
+}
+
+int feed_signer_new(const uint8_t seed[static 32], struct feed_signer **ret)
+{
+	_cleanup_(pkey_freep) EVP_PKEY *key =
+	    EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, 32);
+	_cleanup_free_ struct feed_signer *s = calloc(1, sizeof(*s));
+	size_t len = sizeof(s->public);
+
+	if (s == NULL)
+		return -ENOMEM;
+	if (key == NULL || EVP_PKEY_get_raw_public_key(key, s->public, &len) != 1 ||
+	    len != FEED_KEY_LEN)
+		return -EINVAL;
+	s->key = TAKE_PTR(key);
+	*ret = TAKE_PTR(s);
+	return 0;
+}
+
+void feed_signer_free(struct feed_signer *s)
+{
+	if (s == NULL)
+		return;
+	EVP_PKEY_free(s->key);
+	free(s);
+}
+
+const uint8_t *feed_signer_public(const struct feed_signer *s)
+{
+	return s->public;
+}
+
+void feed_key_id(const uint8_t key[static FEED_KEY_LEN], uint8_t id[static FEED_KEY_ID_LEN])
+{
+	uint8_t hash[FEED_DIGEST_LEN];
+
+	feed_hash(key, FEED_KEY_LEN, hash);
+	memcpy(id, hash, FEED_KEY_ID_LEN);
+}
+
+static void put_header(struct buf *b, const struct feed_header *h, const uint8_t *key_id)
+{
+	buf_add(b, FEED_MAGIC, 8);
+	wire_put_u8(b, h->kind);
+	buf_add(b, "\0\0", 3);
+	buf_add(b, key_id, FEED_KEY_ID_LEN);
+	buf_add(b, h->id, FEED_ID_LEN);
+	wire_put_u64(b, h->epoch);
+	wire_put_u64(b, h->from);
+	wire_put_u64(b, h->to);
+	buf_add(b, h->digest, FEED_DIGEST_LEN);
+	wire_put_i64(b, h->issued_at);
+	wire_put_i64(b, h->valid_until);
+	wire_put_u32(b, h->nrecords);
+}
+
+int feed_sign(const struct feed_signer *s, const struct feed_header *h, const void *records,
+    size_t records_len, struct buf *out)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(FEED_MESSAGE_MAX);
+	_cleanup_(md_ctx_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	uint8_t id[FEED_KEY_ID_LEN], sig[FEED_SIG_LEN];
+	size_t sig_len = sizeof(sig);
+
+	if (ctx == NULL)
+		return -ENOMEM;
+	feed_key_id(s->public, id);
+	buf_add(&b, FEED_CONTEXT, sizeof(FEED_CONTEXT));
+	put_header(&b, h, id);
+	buf_add(&b, records, records_len);
+	if (buf_error(&b) != 0)
+		return buf_error(&b);
+	if (EVP_DigestSignInit(ctx, NULL, NULL, NULL, s->key) != 1 ||
+	    EVP_DigestSign(ctx, sig, &sig_len, b.data, b.len) != 1 || sig_len != FEED_SIG_LEN)
+		return -EIO;
+	buf_add(out, b.data + sizeof(FEED_CONTEXT), b.len - sizeof(FEED_CONTEXT));
+	buf_add(out, sig, sizeof(sig));
+	return buf_error(out);
+}
+
+static const uint8_t *pinned_key(const struct feed_trust *trust, const uint8_t *key_id)
+{
+	for (size_t i = 0; i < trust->nkeys && i < ARRAY_SIZE(trust->keys); i++) {
+		uint8_t id[FEED_KEY_ID_LEN];
+
+		feed_key_id(trust->keys[i], id);
+		if (memcmp(id, key_id, sizeof(id)) == 0)
+			return trust->keys[i];
+	}
+	return NULL;
+}
+
+/* Ed25519 has no streaming form: the bytes and their context must lie in one piece. */
+static int verify(const uint8_t *key, const uint8_t *msg, size_t len)
+{
+	_cleanup_(pkey_freep) EVP_PKEY *k =
+	    EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key, FEED_KEY_LEN);
+	_cleanup_(md_ctx_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	size_t signed_len = len - FEED_SIG_LEN;
+	_cleanup_free_ uint8_t *copy = malloc(sizeof(FEED_CONTEXT) + signed_len);
+
+	if (ctx == NULL || copy == NULL)
+		return -ENOMEM;
+	memcpy(copy, FEED_CONTEXT, sizeof(FEED_CONTEXT));
+	memcpy(copy + sizeof(FEED_CONTEXT), msg, signed_len);
+	if (k == NULL || EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, k) != 1 ||
+	    EVP_DigestVerify(
+		ctx, msg + signed_len, FEED_SIG_LEN, copy, sizeof(FEED_CONTEXT) + signed_len) != 1)
+		return -EKEYREJECTED;
+	return 0;
+}
+
+static bool header_valid(const struct feed_header *h, uint32_t zero)
+{
+	if (zero != 0 || h->kind < FEED_FULL || h->kind > FEED_MANIFEST || h->epoch == 0)
+		return false;
+	if (h->kind == FEED_DELTA ? h->from > h->to : h->from != 0)
+		return false;
+	return h->issued_at > 0 && h->valid_until > h->issued_at;
+}
+
+static void get_header(struct wire *w, struct feed_header *h, uint32_t *ret_zero)
+{
+	const uint8_t *p;
+
+	wire_bytes(w, 8);
+	h->kind = wire_u8(w);
+	*ret_zero = wire_u8(w);
+	*ret_zero |= wire_u16(w);
+	if ((p = wire_bytes(w, FEED_KEY_ID_LEN)) != NULL)
+		memcpy(h->key_id, p, FEED_KEY_ID_LEN);
+	if ((p = wire_bytes(w, FEED_ID_LEN)) != NULL)
+		memcpy(h->id, p, FEED_ID_LEN);
+	h->epoch = wire_u64(w);
+	h->from = wire_u64(w);
+	h->to = wire_u64(w);
+	if ((p = wire_bytes(w, FEED_DIGEST_LEN)) != NULL)
+		memcpy(h->digest, p, FEED_DIGEST_LEN);
+	h->issued_at = wire_i64(w);
+	h->valid_until = wire_i64(w);
+	h->nrecords = wire_u32(w);
+}
+
+/* Walks the frames of all records, so that a caller never meets a broken one half way. */
+static int count_records(struct wire w, uint32_t expected)
+{
+	struct feed_record r;
+	uint32_t n = 0;
+	int rc;
+
+	while ((rc = feed_next(&w, &r)) > 0)
+		n++;
+	return rc < 0 || n != expected ? -EBADMSG : 0;
+}
+
+int feed_open(const struct feed_trust *trust, const void *msg, size_t len, struct feed_header *ret,
+    struct wire *ret_records)
+{
+	if (len < HEADER_LEN + FEED_SIG_LEN || len > FEED_MESSAGE_MAX ||
+	    memcmp(msg, FEED_MAGIC, 8) != 0)
+		return -EBADMSG;
+
+	const uint8_t *key = pinned_key(trust, (const uint8_t *)msg + KEY_ID_AT);
+
+	if (key == NULL)
+		return -ENOKEY;
+	int rc = verify(key, msg, len);
+
+	if (rc < 0)
+		return rc;
+
+	struct feed_header h = {.kind = 0};
+	struct wire w;
+	uint32_t zero;
+
+	wire_init(&w, msg, len - FEED_SIG_LEN);
+	get_header(&w, &h, &zero);
+	if (!wire_ok(&w) || !header_valid(&h, zero) || count_records(w, h.nrecords) < 0)
+		return -EBADMSG;
+	*ret = h;
+	*ret_records = w;
+	return 0;
+}
