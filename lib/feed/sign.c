@@ -65,6 +65,20 @@ void feed_key_id(const uint8_t key[static FEED_KEY_LEN], uint8_t id[static FEED_
 	memcpy(id, hash, FEED_KEY_ID_LEN);
 }
 
+int feed_signer_sign_raw(void *signer, const void *p, size_t n, uint8_t sig[FEED_SIG_LEN])
+{
+	const struct feed_signer *s = signer;
+	_cleanup_(md_ctx_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	size_t len = FEED_SIG_LEN;
+
+	if (ctx == NULL)
+		return -ENOMEM;
+	if (EVP_DigestSignInit(ctx, NULL, NULL, NULL, s->key) != 1 ||
+	    EVP_DigestSign(ctx, sig, &len, p, n) != 1 || len != FEED_SIG_LEN)
+		return -EIO;
+	return 0;
+}
+
 static void put_header(struct buf *b, const struct feed_header *h, const uint8_t *key_id)
 {
 	buf_add(b, FEED_MAGIC, 8);
@@ -85,21 +99,18 @@ int feed_sign(const struct feed_signer *s, const struct feed_header *h, const vo
     size_t records_len, struct buf *out)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT(FEED_MESSAGE_MAX);
-	_cleanup_(md_ctx_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	uint8_t id[FEED_KEY_ID_LEN], sig[FEED_SIG_LEN];
-	size_t sig_len = sizeof(sig);
 
-	if (ctx == NULL)
-		return -ENOMEM;
 	feed_key_id(s->public, id);
 	buf_add(&b, FEED_CONTEXT, sizeof(FEED_CONTEXT));
 	put_header(&b, h, id);
 	buf_add(&b, records, records_len);
 	if (buf_error(&b) != 0)
 		return buf_error(&b);
-	if (EVP_DigestSignInit(ctx, NULL, NULL, NULL, s->key) != 1 ||
-	    EVP_DigestSign(ctx, sig, &sig_len, b.data, b.len) != 1 || sig_len != FEED_SIG_LEN)
-		return -EIO;
+	int rc = feed_signer_sign_raw((void *)s, b.data, b.len, sig);
+
+	if (rc < 0)
+		return rc;
 	buf_add(out, b.data + sizeof(FEED_CONTEXT), b.len - sizeof(FEED_CONTEXT));
 	buf_add(out, sig, sizeof(sig));
 	return buf_error(out);
