@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef API_HTTP_CLIENT_H
+#define API_HTTP_CLIENT_H
+
+/*
+ * HTTPS to the central service, for the CLI and the agent's network half (libcurl).
+ *
+ * TLS is always verified: by the pin of the server's key where one is known, by the system's (or a
+ * private) CA file otherwise. Plain http is refused but for loopback and unix sockets. Redirects are
+ * not followed. Bodies have a maximum. Nothing is logged here.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <jansson.h>
+#include "base/buf.h"
+
+struct http_client;
+
+struct http_options {
+	const char *url;	/* base: "https://prism.uni.edu:8443" */
+	const char *pin;	/* base64 SHA-256 of the SPKI; NULL or "": by CA */
+	const char *ca_file;	/* NULL: the system's */
+	const char *proxy;	/* NULL: from the environment, "" : none */
+	const char *user_agent; /* "prism/0.1.0" */
+	long timeout_ms;	/* of one request; long polls add theirs */
+};
+
+/* Returns 0, -EINVAL (a URL that is not allowed) or -ENOMEM. One client keeps its connection. */
+int http_client_new(const struct http_options *o, struct http_client **ret);
+void http_client_free(struct http_client *c);
+/* Bearer token for the next requests; copied, wiped at the end; NULL: none. */
+int http_client_set_token(struct http_client *c, const char *token);
+
+struct http_response {
+	long status;	  /* 0: no answer */
+	struct buf body;  /* wiped by http_response_free() */
+	char why[256];	  /* when there was no answer: a sentence */
+	int64_t date;	  /* of the Date header, for clock skew; 0 if absent */
+	long retry_after; /* seconds, 0 */
+};
+void http_response_init(struct http_response *r, size_t max);
+void http_response_free(struct http_response *r);
+
+/*
+ * One request. "body" NULL: none; sent as JSON. Returns 0 when an answer came (any status),
+ * -ETIMEDOUT, -ECONNREFUSED, -EHOSTUNREACH, -EPROTO (TLS: wrong pin or certificate), -EMSGSIZE, -EIO.
+ */
+int http_request(struct http_client *c, const char *method, const char *path, const json_t *body,
+    long extra_ms, struct http_response *ret);
+/* The same with a form body (application/x-www-form-urlencoded), for OAuth endpoints. */
+int http_request_form(struct http_client *c, const char *path, const char *form,
+    struct http_response *ret);
+
+/* Parse a JSON body strictly (duplicates refused). NULL if it is not an object or array. */
+json_t *http_response_json(const struct http_response *r);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HTTP_H
+#define HTTP_H
+
+/*
+ * What a handler sees of HTTP. http.c (libevent) is behind it; no other file includes libevent.
+ *
+ * A handler runs on a worker thread with a database connection of its own. It fills the reply and
+ * returns; nothing is sent before. To wait for an event it calls reply_park(): the request then
+ * costs no thread, and the handler is run again from the start when http_wake() names its topic or
+ * the deadline passes (then rq->last is true and it must answer).
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <jansson.h>
+#include "api/error.h"
+#include "base/attr.h"
+#include "store.h"
+
+struct central;
+struct route;
+
+enum http_method { HTTP_GET = 1, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE };
+
+enum principal_kind { PRINCIPAL_NONE, PRINCIPAL_USER, PRINCIPAL_HOST };
+
+/* Who is asking: loaded once from the bearer token, before authorization. */
+struct principal {
+	enum principal_kind kind;
+	int64_t id;	     /* of the user or host */
+	int64_t credential;  /* of the session or host token */
+	bool superadmin;
+	char name[64];	     /* username or host name: for audit and logs */
+};
+
+#define HTTP_PATH_ARGS 3
+#define HTTP_BODY_MAX  (4u << 20)
+
+struct request {
+	enum http_method method;
+	const struct route *route;
+	const char *arg[HTTP_PATH_ARGS]; /* the {..} parts of the path, decoded; NULL if absent */
+	json_t *body;			 /* the JSON object that was sent, or NULL */
+	struct principal who;
+	const char *peer; /* address of the client, as text; "unix" for the socket */
+	bool secure;	  /* TLS, loopback or unix socket */
+	bool last;	  /* a parked request whose time is up */
+	int64_t now;
+	struct store *db;
+	struct central *central;
+	/* Loaded by the authorization from the route's scope; 0 where the scope has none. */
+	int64_t org, project;
+	void *http_; /* http.c's own */
+};
+
+/* Query parameter, decoded, or NULL. Header, or NULL. Valid during the call. */
+const char *request_query(const struct request *rq, const char *name);
+const char *request_header(const struct request *rq, const char *name);
+/* A string member of the body; NULL if absent or not a string. */
+const char *request_str(const struct request *rq, const char *name);
+
+struct reply {
+	int status;
+	json_t *json;		 /* owned */
+	const void *bytes;	 /* or these */
+	size_t len;
+	void (*release)(void *); /* called with release_arg when the bytes have been sent */
+	void *release_arg;
+	const char *type;	 /* of the bytes */
+	const char *topic;	 /* parked on this */
+	int64_t park_ms;	 /* for at most so long, from the first time */
+	char topic_[64];
+	unsigned retry_after;	 /* seconds; 0: no header */
+};
+
+/* Answer with JSON; takes over the reference. A NULL json becomes an internal error. */
+void reply_json(struct reply *rp, int status, json_t *json);
+/* 204. */
+void reply_none(struct reply *rp);
+/* Answer with bytes that "release" frees later. */
+void reply_bytes(struct reply *rp, const char *type, const void *p, size_t n,
+    void (*release)(void *), void *release_arg);
+/* Answer with an error of api/error.h; the message replaces the table's where it is not NULL. */
+void reply_error(struct reply *rp, enum api_error e, const char *fmt, ...) _printf_(3, 4);
+/* The errors that a transaction can end in: -EIO, -EBUSY, -ENOMEM. */
+void reply_errno(struct reply *rp, int error);
+/* Wait for "topic". */
+void reply_park(struct reply *rp, const char *topic, int64_t ms);
+
+/* Run again everything that is parked on this topic. Any thread. */
+void http_wake(struct central *c, const char *topic);
+
+/*
+ * The routes. Authorization happens in one place, authorize() in authz.c, from "permission" and
+ * "scope"; a route without a permission does not start (http refuses to serve).
+ */
+enum route_scope {
+	SCOPE_PUBLIC = 1,  /* permission "public": anybody */
+	SCOPE_SELF,	   /* permission "self": any person who is logged in, about themselves */
+	SCOPE_HOST,	   /* permission "host": an enrolled host, about itself */
+	SCOPE_DEPLOYMENT,  /* a superadmin */
+	SCOPE_ORG,	   /* arg[0]: id or slug of an organization */
+	SCOPE_PROJECT,	   /* arg[0]: id or slug of a project */
+	SCOPE_INVITATION,  /* arg[0]: id of an invitation: its project */
+	SCOPE_HOST_ID,	   /* arg[0]: id of a host: any of its projects */
+};
+
+struct route {
+	enum http_method method;
+	const char *path; /* "/api/v1/projects/{}/members/{}" */
+	const char *permission;
+	enum route_scope scope;
+	void (*handler)(struct request *, struct reply *);
+};
+
+/* routes.c: the table; one line for everything that this service can be asked. */
+extern const struct route routes[];
+extern const size_t nroutes;
+
+/* 0 when the request may proceed (rq->org, rq->project are set); otherwise the reply is filled. */
+int authorize(struct request *rq, struct reply *rp);
+
+/* principal.c: the bearer token's owner. 0 also when there is none (kind NONE); -EACCES if the
+ * token is unknown, expired or revoked. */
+int principal_load(struct request *rq, const char *bearer);
+
+#endif
