@@ -7,7 +7,8 @@
  *
  * TLS is always verified: by the pin of the server's key where one is known, by the system's (or a
  * private) CA file otherwise. Plain http is refused but for loopback and unix sockets. Redirects are
- * not followed. Bodies have a maximum. Nothing is logged here.
+ * not followed. Bodies have a maximum. Nothing is logged here. A loopback address or a unix socket is
+ * reached without a proxy. One client serves one thread.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,7 +19,7 @@
 struct http_client;
 
 struct http_options {
-	const char *url;	/* base: "https://prism.uni.edu:8443" */
+	const char *url;	/* base: "https://prism.uni.edu:8443", or "unix:/run/x.sock" */
 	const char *pin;	/* base64 SHA-256 of the SPKI; NULL or "": by CA */
 	const char *ca_file;	/* NULL: the system's */
 	const char *proxy;	/* NULL: from the environment, "" : none */

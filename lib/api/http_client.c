@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/http_client.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <openssl/x509_vfy.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/attr.h"
+#include "base/name.h"
+#include "base/secret.h"
+
+#define TOKEN_LIMIT   8192
+#define CONNECT_MS    15000L
+#define DEFAULT_MS    30000L
+#define UNIX_PREFIX   "unix:"
+#define BASE64_SHA256 44
+
+struct http_client {
+	CURL *curl;
+	char *base;	   /* what paths are appended to, without a '/' at its end */
+	char *host;	   /* for sentences */
+	char *socket_path; /* NULL: TCP */
+	char *pinned;	   /* "sha256//..." or NULL */
+	char *ca_file, *proxy, *user_agent;
+	char *auth; /* the Authorization line, a secret */
+	bool https, loopback;
+	long timeout_ms;
+};
+
+/* ---- which addresses are allowed --------------------------------------------------------------*/
+
+static void curl_freep(char **s)
+{
+	curl_free(*s);
+}
+
+static void url_freep(CURLU **u)
+{
+	curl_url_cleanup(*u);
+}
+
+static bool host_is_loopback(const char *host)
+{
+	return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+	       (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host));
+}
+
+static int copy_string(const char *s, char **ret)
+{
+	char *t = NULL;
+
+	if (s && !(t = strdup(s)))
+		return -ENOMEM;
+	*ret = t;
+	return 0;
+}
+
+static int client_set_socket(struct http_client *c, const char *path)
+{
+	if (!path_valid(path))
+		return -EINVAL;
+	c->loopback = true;
+	if (copy_string(path, &c->socket_path) || copy_string(path, &c->host) ||
+	    copy_string("http://localhost", &c->base))
+		return -ENOMEM;
+	return 0;
+}
+
+/* A base address carries no credentials, query or fragment. */
+static bool url_is_base(CURLU *u)
+{
+	static const CURLUPart foreign[] = {
+	    CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY, CURLUPART_FRAGMENT};
+
+	for (size_t i = 0; i < ARRAY_SIZE(foreign); i++) {
+		_cleanup_(curl_freep) char *s = NULL;
+
+		if (curl_url_get(u, foreign[i], &s, 0) == CURLUE_OK)
+			return false;
+	}
+	return true;
+}
+
+static int client_set_url(struct http_client *c, const char *url)
+{
+	_cleanup_(url_freep) CURLU *u = curl_url();
+	_cleanup_(curl_freep) char *scheme = NULL, *host = NULL, *whole = NULL;
+
+	if (!u)
+		return -ENOMEM;
+	if (curl_url_set(u, CURLUPART_URL, url, 0) || !url_is_base(u) ||
+	    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) ||
+	    curl_url_get(u, CURLUPART_HOST, &host, 0) || curl_url_get(u, CURLUPART_URL, &whole, 0))
+		return -EINVAL;
+	c->https = strcmp(scheme, "https") == 0;
+	c->loopback = host_is_loopback(host);
+	if (!c->https && (strcmp(scheme, "http") != 0 || !c->loopback))
+		return -EINVAL;
+	if (copy_string(host, &c->host) || copy_string(whole, &c->base))
+		return -ENOMEM;
+	for (size_t n = strlen(c->base); n && c->base[n - 1] == '/'; n--)
+		c->base[n - 1] = '\0';
+	return 0;
+}
+
+static int client_set_pin(struct http_client *c, const char *pin)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				     "0123456789+/=";
+
+	if (!pin || !*pin)
+		return 0;
+	if (strlen(pin) != BASE64_SHA256 || strspn(pin, digits) != BASE64_SHA256)
+		return -EINVAL;
+	return asprintf(&c->pinned, "sha256//%s", pin) < 0 ? -ENOMEM : 0;
+}
+
+/* ---- life -------------------------------------------------------------------------------------*/
+
+void http_client_free(struct http_client *c)
+{
+	if (!c)
+		return;
+	curl_easy_cleanup(c->curl);
+	free(c->base);
+	free(c->host);
+	free(c->socket_path);
+	free(c->pinned);
+	free(c->ca_file);
+	secret_free(c->proxy);
+	free(c->user_agent);
+	secret_free(c->auth);
+	free(c);
+	curl_global_cleanup();
+}
+
+static void client_freep(struct http_client **c)
+{
+	http_client_free(*c);
+}
+
+int http_client_new(const struct http_options *o, struct http_client **ret)
+{
+	_cleanup_(client_freep) struct http_client *c = NULL;
+	int r;
+
+	if (!o->url)
+		return -EINVAL;
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return -ENOMEM;
+	c = calloc(1, sizeof(*c));
+	if (!c) {
+		curl_global_cleanup();
+		return -ENOMEM;
+	}
+	c->timeout_ms = o->timeout_ms > 0 ? o->timeout_ms : DEFAULT_MS;
+	if (strncmp(o->url, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
+		r = client_set_socket(c, o->url + strlen(UNIX_PREFIX));
+	else
+		r = client_set_url(c, o->url);
+	if (r || (r = client_set_pin(c, o->pin)))
+		return r;
+	if (copy_string(o->ca_file, &c->ca_file) || copy_string(o->proxy, &c->proxy) ||
+	    copy_string(o->user_agent, &c->user_agent))
+		return -ENOMEM;
+	c->curl = curl_easy_init();
+	if (!c->curl)
+		return -ENOMEM;
+	*ret = TAKE_PTR(c);
+	return 0;
+}
+
+int http_client_set_token(struct http_client *c, const char *token)
+{
+	_cleanup_secret_ char *line = NULL;
+
+	if (token) {
+		for (const char *p = token; *p; p++)
+			if (*p <= 0x20 || *p >= 0x7f)
+				return -EINVAL;
+		if (strlen(token) > TOKEN_LIMIT)
+			return -EINVAL;
+		if (asprintf(&line, "Authorization: Bearer %s", token) < 0) {
+			line = NULL;
+			return -ENOMEM;
+		}
+	}
+	secret_free(c->auth);
+	c->auth = TAKE_PTR(line);
+	return 0;
+}
+
+void http_response_init(struct http_response *r, size_t max)
+{
+	*r = (struct http_response){.body = BUF_INIT(max)};
+}
+
+void http_response_free(struct http_response *r)
+{
+	buf_free(&r->body);
+}
+
+/* ---- one request ------------------------------------------------------------------------------*/
+
+static size_t on_body(char *p, size_t size, size_t n, void *arg)
+{
+	struct buf *b = arg;
+
+	buf_add(b, p, size * n);
+	return buf_error(b) ? 0 : size * n;
+}
+
+static void set_transport(struct http_client *c, long extra_ms, char *errors)
+{
+	CURL *h = c->curl;
+	long total = c->timeout_ms + (extra_ms > 0 ? extra_ms : 0);
+
+	curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, c->https ? "https" : "http");
+	curl_easy_setopt(h, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(h, CURLOPT_PATH_AS_IS, 1L);
+	curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, total);
+	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, total < CONNECT_MS ? total : CONNECT_MS);
+	curl_easy_setopt(h, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(h, CURLOPT_ERRORBUFFER, errors);
+	if (c->user_agent)
+		curl_easy_setopt(h, CURLOPT_USERAGENT, c->user_agent);
+	if (c->socket_path)
+		curl_easy_setopt(h, CURLOPT_UNIX_SOCKET_PATH, c->socket_path);
+	if (c->loopback)
+		curl_easy_setopt(h, CURLOPT_PROXY, "");
+	else if (c->proxy)
+		curl_easy_setopt(h, CURLOPT_PROXY, c->proxy);
+	if (!c->https)
+		return;
+	curl_easy_setopt(h, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	/* The pin says which key the server holds; who signed its certificate, and for which name,
+	   adds nothing then, and a generated certificate has neither. */
+	curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, c->pinned ? 0L : 1L);
+	curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, c->pinned ? 0L : 2L);
+	if (c->pinned)
+		curl_easy_setopt(h, CURLOPT_PINNEDPUBLICKEY, c->pinned);
+	else if (c->ca_file)
+		curl_easy_setopt(h, CURLOPT_CAINFO, c->ca_file);
+}
+
+static void set_method(CURL *h, const char *method, const char *body, size_t len)
+{
+	if (strcmp(method, "GET") == 0) {
+		curl_easy_setopt(h, CURLOPT_HTTPGET, 1L);
+		return;
+	}
+	if (body || strcmp(method, "POST") == 0) {
+		curl_easy_setopt(h, CURLOPT_POST, 1L);
+		curl_easy_setopt(h, CURLOPT_POSTFIELDS, body ? body : "");
+		curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE, (long)len);
+	}
+	curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, method);
+}
+
+/* The proxy that libcurl would take from the environment: for the sentence only. */
+static bool proxy_in_use(const struct http_client *c)
+{
+	static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
+
+	if (c->loopback)
+		return false;
+	if (c->proxy)
+		return *c->proxy != '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const char *s = secure_getenv(names[i]);
+
+		if (s && *s)
+			return true;
+	}
+	return false;
+}
+
+static const struct failure {
+	CURLcode code;
+	int error;
+	const char *before, *after;
+} failures[] = {
+    {CURLE_OPERATION_TIMEDOUT, -ETIMEDOUT, "No answer came in time from ", "."},
+    {CURLE_COULDNT_RESOLVE_HOST, -EHOSTUNREACH, "The name ", " is not known here (DNS)."},
+    {CURLE_COULDNT_RESOLVE_PROXY, -EHOSTUNREACH,
+	"The name of the proxy is not known here, so there is no way to ", "."},
+    {CURLE_COULDNT_CONNECT, -ECONNREFUSED, "The connection was refused by ", "."},
+    {CURLE_SSL_PINNEDPUBKEYNOTMATCH, -EPROTO, "The key of the server ",
+	" is not the pinned one: it is another server, or its key was replaced."},
+    {CURLE_PEER_FAILED_VERIFICATION, -EPROTO, "The certificate of ", " is not trusted"},
+    {CURLE_SSL_CACERT_BADFILE, -EPROTO, "The file of CA certificates to verify ",
+	" cannot be read."},
+    {CURLE_SSL_CONNECT_ERROR, -EPROTO, "The server ",
+	" does not answer as an HTTPS server should (TLS failed)."},
+    {CURLE_WEIRD_SERVER_REPLY, -EPROTO, "The server ", " does not speak HTTP."},
+    {CURLE_UNSUPPORTED_PROTOCOL, -EPROTO, "The server ", " does not speak HTTP."},
+    {CURLE_WRITE_ERROR, -EMSGSIZE, "The answer is too large from ", "."},
+    {CURLE_FAILED_INIT, -EIO, "The connection could not be prepared to ", "."},
+    {CURLE_OK, -EIO, "The connection broke off with ", "."},
+};
+
+static int connect_error(CURL *h)
+{
+	long code = 0;
+
+	curl_easy_getinfo(h, CURLINFO_OS_ERRNO, &code);
+	switch (code) {
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+	case ENETDOWN:
+		return -EHOSTUNREACH;
+	case ETIMEDOUT:
+		return -ETIMEDOUT;
+	default:
+		return -ECONNREFUSED;
+	}
+}
+
+static void explain_certificate(struct http_client *c, struct http_response *ret)
+{
+	size_t n = strlen(ret->why);
+	long verdict = X509_V_OK;
+
+	curl_easy_getinfo(c->curl, CURLINFO_SSL_VERIFYRESULT, &verdict);
+	snprintf(ret->why + n, sizeof(ret->why) - n, ": %s.",
+	    verdict == X509_V_OK ? "it is for another name"
+				 : X509_verify_cert_error_string(verdict));
+}
+
+/* Turn what libcurl says into one of our errors and a sentence. */
+static int explain(struct http_client *c, CURLcode code, struct http_response *ret)
+{
+	const struct failure *f = failures;
+	long connect_status = 0;
+	int error;
+
+	while (f->code != code && f->code != CURLE_OK)
+		f++;
+	error = f->error;
+	ret->status = 0;
+	curl_easy_getinfo(c->curl, CURLINFO_HTTP_CONNECTCODE, &connect_status);
+	if (connect_status && connect_status / 100 != 2) {
+		snprintf(ret->why, sizeof(ret->why),
+		    "The proxy does not let us through to %s (it answered %ld).", c->host,
+		    connect_status);
+		return -EHOSTUNREACH;
+	}
+	if (code == CURLE_COULDNT_CONNECT)
+		error = connect_error(c->curl);
+	if (error == -EHOSTUNREACH && code == CURLE_COULDNT_CONNECT)
+		snprintf(ret->why, sizeof(ret->why), "There is no route to %s.", c->host);
+	else
+		snprintf(ret->why, sizeof(ret->why), "%s%s%s%s", f->before, c->host, f->after,
+		    code == CURLE_COULDNT_CONNECT && proxy_in_use(c) ? " A proxy is set." : "");
+	if (code == CURLE_PEER_FAILED_VERIFICATION)
+		explain_certificate(c, ret);
+	return error;
+}
+
+static void read_headers(CURL *h, struct http_response *ret)
+{
+	struct curl_header *date = NULL;
+	curl_off_t retry = 0;
+
+	curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &ret->status);
+	if (curl_easy_getinfo(h, CURLINFO_RETRY_AFTER, &retry) == CURLE_OK && retry > 0)
+		ret->retry_after = retry > 86400 ? 86400 : (long)retry;
+	if (curl_easy_header(h, "Date", 0, CURLH_HEADER, -1, &date) == CURLHE_OK) {
+		time_t t = curl_getdate(date->value, NULL);
+
+		ret->date = t == (time_t)-1 ? 0 : (int64_t)t;
+	}
+}
+
+static void slist_freep(struct curl_slist **l)
+{
+	for (struct curl_slist *i = *l; i; i = i->next)
+		explicit_bzero(i->data, strlen(i->data));
+	curl_slist_free_all(*l);
+}
+
+static int headers_build(const struct http_client *c, const char *type, struct curl_slist **ret)
+{
+	const char *const lines[] = {"Expect:", "Accept: application/json", type, c->auth};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		struct curl_slist *l = NULL;
+
+		if (!lines[i])
+			continue;
+		l = curl_slist_append(*ret, lines[i]);
+		if (!l)
+			return -ENOMEM;
+		*ret = l;
+	}
+	return 0;
+}
+
+static bool path_allowed(const char *path)
+{
+	if (*path != '/')
+		return false;
+	for (const char *p = path; *p; p++)
+		if (*p <= 0x20 || *p >= 0x7f || *p == '#')
+			return false;
+	return true;
+}
+
+struct message {
+	const char *method, *path, *type, *body;
+	size_t len;
+	long extra_ms;
+};
+
+static int perform(struct http_client *c, const struct message *m, struct http_response *ret)
+{
+	_cleanup_(slist_freep) struct curl_slist *headers = NULL;
+	_cleanup_free_ char *url = NULL;
+	char errors[CURL_ERROR_SIZE] = "";
+	CURLcode code;
+
+	buf_clear(&ret->body);
+	ret->status = ret->retry_after = 0;
+	ret->date = 0;
+	ret->why[0] = '\0';
+	if (!path_allowed(m->path)) {
+		snprintf(ret->why, sizeof(ret->why), "The path of the request is not allowed.");
+		return -EIO;
+	}
+	if (headers_build(c, m->type, &headers) || asprintf(&url, "%s%s", c->base, m->path) < 0) {
+		url = NULL;
+		snprintf(ret->why, sizeof(ret->why), "There is not enough memory.");
+		return -EIO;
+	}
+	curl_easy_reset(c->curl);
+	set_transport(c, m->extra_ms, errors);
+	set_method(c->curl, m->method, m->body, m->len);
+	curl_easy_setopt(c->curl, CURLOPT_URL, url);
+	curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &ret->body);
+	code = curl_easy_perform(c->curl);
+	if (code != CURLE_OK) {
+		int r = explain(c, code, ret);
+
+		/* Nothing may keep the headers, the body or the error buffer. */
+		curl_easy_reset(c->curl);
+		return r;
+	}
+	read_headers(c->curl, ret);
+	curl_easy_reset(c->curl);
+	return 0;
+}
+
+int http_request(struct http_client *c, const char *method, const char *path, const json_t *body,
+    long extra_ms, struct http_response *ret)
+{
+	_cleanup_secret_ char *text = NULL;
+
+	if (body) {
+		text = json_dumps(body, JSON_COMPACT);
+		if (!text) {
+			snprintf(ret->why, sizeof(ret->why), "The request is not valid text.");
+			return -EIO;
+		}
+	}
+	return perform(c,
+	    &(struct message){.method = method,
+		.path = path,
+		.type = text ? "Content-Type: application/json" : NULL,
+		.body = text,
+		.len = text ? strlen(text) : 0,
+		.extra_ms = extra_ms},
+	    ret);
+}
+
+int http_request_form(
+    struct http_client *c, const char *path, const char *form, struct http_response *ret)
+{
+	return perform(c,
+	    &(struct message){.method = "POST",
+		.path = path,
+		.type = "Content-Type: application/x-www-form-urlencoded",
+		.body = form,
+		.len = strlen(form)},
+	    ret);
+}
+
+json_t *http_response_json(const struct http_response *r)
+{
+	if (!r->body.len)
+		return NULL;
+	return json_loadb((const char *)r->body.data, r->body.len, JSON_REJECT_DUPLICATES, NULL);
+}
