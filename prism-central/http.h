@@ -59,6 +59,8 @@ const char *request_query(const struct request *rq, const char *name);
 const char *request_header(const struct request *rq, const char *name);
 /* A string member of the body; NULL if absent or not a string. */
 const char *request_str(const struct request *rq, const char *name);
+/* A field of a form body (application/x-www-form-urlencoded), or NULL: then body is NULL. */
+const char *request_form(const struct request *rq, const char *name);
 
 struct reply {
 	int status;
