@@ -17,6 +17,11 @@
  *	AGENT_SYNC	  nothing: poll the central service now; replies when that poll is done
  * REPLY: u32 AGENT_MAGIC, u16 verb, i16 result (0 or -errno), str text (a sentence for the person,
  *	or "" ), then for AGENT_STATUS: str JSON (at most AGENT_PACKET_MAX less the rest).
+ *
+ * Beside the socket the agent leaves a memory for the time when it does not answer: the folder
+ * AGENT_READY_DIR (0755 root) holds one empty regular file per person, named by the uid in decimal
+ * and owned by root, from the moment that the home is ready until the agent knows that it is not.
+ * pam_prism admits by that file alone when no reply comes in time; any reply decides by itself.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,6 +29,7 @@
 #include "base/buf.h"
 
 #define AGENT_SOCKET	 "/run/prism/agent.sock"
+#define AGENT_READY_DIR	 "/var/lib/prism/ready"
 #define AGENT_MAGIC	 0x314d5250u /* "PRM1" */
 #define AGENT_PACKET_MAX 65536
 #define AGENT_TEXT_MAX	 512
@@ -43,7 +49,11 @@ struct agent_reply {
 	size_t json_len;
 };
 
-/* Encode and parse; both sides use these. Parsing returns 0 or -EBADMSG. */
+/*
+ * Encode and parse; both sides use these. Parsing returns 0 or -EBADMSG: for a wrong magic, an
+ * unknown verb, bytes missing or left over, a positive result, a user that username_valid() does
+ * not accept. Encoding what parsing would refuse puts the buffer into the failed state.
+ */
 void agent_put_request(struct buf *b, const struct agent_request *r);
 int agent_parse_request(const void *p, size_t n, struct agent_request *ret);
 void agent_put_reply(struct buf *b, const struct agent_reply *r);
@@ -51,10 +61,11 @@ int agent_parse_reply(const void *p, size_t n, struct agent_reply *ret);
 
 /*
  * The client's side: connect, ask, wait for the reply, all within deadline_ms from now. Never
- * blocks longer, never raises SIGPIPE, leaves no descriptor. The reply's json points into "storage".
- * Returns 0 (then ret->result tells), -ETIMEDOUT, -ECONNREFUSED, -ENOENT, -EBADMSG, ...
+ * blocks longer, never raises SIGPIPE, leaves no descriptor. The reply's json points into
+ * "storage". -EPERM unless whoever listens is root or the caller's own effective user. Returns 0
+ * (then ret->result tells), -ETIMEDOUT, -ECONNREFUSED, -ENOENT, -EBADMSG, ...
  */
-int agent_call(const char *path, const struct agent_request *rq, int deadline_ms,
-    uint8_t *storage, size_t storage_size, struct agent_reply *ret);
+int agent_call(const char *path, const struct agent_request *rq, int deadline_ms, uint8_t *storage,
+    size_t storage_size, struct agent_reply *ret);
 
 #endif
