@@ -43,6 +43,7 @@ struct request {
 	const char *arg[HTTP_PATH_ARGS]; /* the {..} parts of the path, decoded; NULL if absent */
 	json_t *body;			 /* the JSON object that was sent, or NULL */
 	struct principal who;
+	char id[20];	  /* names this request in logs and in the audit; http.c sets it */
 	const char *peer; /* address of the client, as text; "unix" for the socket */
 	bool secure;	  /* TLS, loopback or unix socket */
 	bool last;	  /* a parked request whose time is up */

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DOMAIN_H
+#define DOMAIN_H
+
+/*
+ * One act of the domain: what a handler asks for, done in one transaction, with one outcome.
+ *
+ * A handler fills a struct that begins with struct act, and calls act_run(), which runs act->fn in
+ * a transaction that begins by authorizing the request again (so that nothing slips in between the
+ * check and the change), then answers: with act->json and "status" where fn returned 0, with
+ * act->error where fn returned act_fail(...). fn may run several times: its outputs are reset
+ * before.
+ */
+#include "central.h"
+#include "http.h"
+
+#define RANK_SUPERADMIN 100
+#define RANK_OWNER	40
+
+/* What authorize() finds out about the request. */
+struct authz {
+	int64_t org, project;
+	int rank; /* of the caller's role in the scope; RANK_SUPERADMIN for a superadmin */
+};
+
+struct act {
+	int (*fn)(struct tx *t, struct act *a);
+	struct request *rq;
+	int status;	      /* of a success; 204 needs no json */
+	struct authz authz;   /* set before fn runs */
+	enum api_error error; /* set by act_fail() */
+	char why[256];	      /* "": the table's message */
+	json_t *json;	      /* the answer; owned */
+};
+
+/* End the transaction with this error. Returns -ECANCELED, for "return act_fail(...)". */
+int act_fail(struct act *a, enum api_error e, const char *fmt, ...) _printf_(3, 4);
+
+/* Run and answer; a successful write wakes the feeds. The caller wipes its own secrets. */
+void act_run(struct act *a, enum store_mode mode, struct reply *rp);
+/* The same without an answer: returns 0, -ECANCELED (a->error says why) or -errno. */
+int act_do(struct act *a, enum store_mode mode);
+/* Answer with the outcome of act_do(). */
+void act_reply(struct act *a, int outcome, struct reply *rp);
+
+/*
+ * authz.c: may rq->who do what rq->route asks for, now? 0, -ECANCELED with *ret_error, or -errno.
+ */
+int authz_check(
+    struct tx *t, const struct request *rq, struct authz *ret, enum api_error *ret_error);
+
+/* JSON for the objects of prism-api(7). */
+json_t *json_time(int64_t t);	  /* RFC 3339, or null for 0 */
+json_t *json_id(int64_t id);	  /* decimal text */
+json_t *json_text(const char *s); /* text, or null */
+
+/* An optional string of the body: false when it is there but no string. *ret is NULL if absent. */
+bool body_string(const struct request *rq, const char *name, const char **ret);
+/* One or more lines of plain text without control characters but newline, at most max bytes. */
+bool text_valid(const char *s, size_t max);
+/* The path argument as an id: 0 if it is not one. */
+int64_t arg_id(const struct request *rq, int n);
+/* SHA-256 as lowercase hex. */
+void sha256_hex(const void *p, size_t n, char out[65]);
+
+#endif

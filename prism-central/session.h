@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SESSION_H
+#define SESSION_H
+
+/*
+ * Sessions of people. The token, "pst_" and 256 random bits in base64url, is shown once; the
+ * database keeps its SHA-256. A session ends after SESSION_SECONDS, at logout, at a change of the
+ * password, and with the account's suspension.
+ */
+#include "user.h"
+
+#define SESSION_PREFIX	  "pst_"
+#define SESSION_TOKEN_LEN 47 /* prefix and 43 characters */
+#define SESSION_SECONDS	  (12 * 3600)
+
+struct session_token {
+	char text[SESSION_TOKEN_LEN + 1];
+	int64_t expires;
+};
+
+/* "how": password, key or invitation. 0 or -errno. */
+int session_create(struct tx *t, const struct request *rq, int64_t user, const char *how,
+    struct session_token *ret);
+/* End all of a person's but "keep" (0: all). 0 or -errno. */
+int session_revoke_all(struct tx *t, int64_t user, int64_t keep, int64_t now);
+/* {token, expires_at, user}; user may be NULL. */
+json_t *session_json(const struct session_token *s, const struct user *u);
+
+/* The person behind a session token, for principal.c. 0, or -EACCES, or -errno. */
+int session_principal_load(struct request *rq, const char *bearer);
+/* 1 while the session may be used, 0 if not any more, -errno. */
+int session_holds(struct tx *t, const struct principal *who, int64_t now);
+
+/* Handlers. */
+void session_post(struct request *rq, struct reply *rp);
+void session_delete(struct request *rq, struct reply *rp);
+void session_key_challenge(struct request *rq, struct reply *rp);
+void session_key_post(struct request *rq, struct reply *rp);
+
+#endif

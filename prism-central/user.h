@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef USER_H
+#define USER_H
+
+/* People: accounts, addresses, passwords. */
+#include "domain.h"
+
+#define PASSWORD_MIN 10
+#define PASSWORD_MAX 256
+
+struct user {
+	int64_t id, uid;
+	bool superadmin, active, has_password;
+	char username[USERNAME_MAX + 1];
+	char name[GECOS_MAX + 1];
+	char email[EMAIL_MAX + 1];
+	char home[256];
+	char state[16];
+};
+
+/* Each: 0, -ENOENT or -errno. An address finds its verified owner, compared in lowercase. */
+int user_by_id(struct tx *t, int64_t id, struct user *ret);
+int user_by_name(struct tx *t, const char *username, struct user *ret);
+int user_by_email(struct tx *t, const char *email, struct user *ret);
+
+json_t *user_json(const struct user *u);
+
+/* The form in which addresses are compared: all lowercase. False if it is not an address. */
+bool email_canonical(const char *email, char out[EMAIL_MAX + 1]);
+
+struct user_new {
+	const char *username, *name, *email;
+	const char *password; /* encoded, or NULL */
+	bool superadmin;
+};
+/*
+ * Make an account: its uid from the register, its address verified. The values have been checked.
+ * 0, -EEXIST (username), -EADDRINUSE (address), -ENOSPC (ids) or -errno.
+ */
+int user_create(struct tx *t, const struct config *cfg, const struct user_new *n, int64_t now,
+    struct user *ret);
+
+/* A username made from an address that is valid and free; "" if none came to mind. 0 or -errno. */
+int user_suggest(struct tx *t, const char *email, char out[USERNAME_MAX + 1]);
+
+/* Fail the act unless these are acceptable. NULL values are not looked at. */
+int user_check_values(struct act *a, const char *username, const char *name, const char *password);
+
+struct bootstrap {
+	const char *username, *email, *name, *password; /* name may be NULL */
+};
+/*
+ * The first superadmin, and the organization "default" if there is none. 0, -EEXIST when a
+ * superadmin exists already (or the name is taken), -EINVAL for values that are not acceptable, or
+ * -errno.
+ */
+int user_bootstrap(struct store *db, const struct config *cfg, const struct bootstrap *b);
+
+/* Handlers. */
+void me_get(struct request *rq, struct reply *rp);
+void me_patch(struct request *rq, struct reply *rp);
+void me_password(struct request *rq, struct reply *rp);
+void user_post(struct request *rq, struct reply *rp);
+void user_get(struct request *rq, struct reply *rp);
+void user_suspend(struct request *rq, struct reply *rp);
+void user_resume(struct request *rq, struct reply *rp);
+
+#endif
