@@ -22,17 +22,19 @@ B ?= build$(if $(SAN),/san)
 FUZZ_SECONDS ?= 10
 
 CFLAGS ?= -O2 -g
+comma := ,
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 BASIC := -std=gnu17 -D_GNU_SOURCE -DPRISM_VERSION='"$(VERSION)"' -fPIC -MMD -MP \
 	-Wall -Wextra -Wshadow -Wvla -Wpointer-arith -Wwrite-strings -Wstrict-prototypes \
 	-Wmissing-prototypes -Wformat=2 -Wno-format-truncation -Wno-unused-parameter -Wno-missing-field-initializers
-HARDEN := $(if $(SAN),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong \
+HARDEN := $(if $(SAN)$(FUZZ),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong \
 	-fstack-clash-protection -fcf-protection)
 comma := ,
 SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer \
-	-fno-sanitize-recover=undefined)
+	-fno-sanitize-recover=undefined)$(if $(FUZZ),-fsanitize=fuzzer-no-link$(comma)address$(comma)undefined \
+	-fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 LINK := -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(SANFLAGS)
 COMPILE = $(CC) $(BASIC) $(HARDEN) $(SANFLAGS) $(if $(WERROR),-Werror) $(INC) $(CPPFLAGS) $(CFLAGS)
 
@@ -162,6 +164,9 @@ bench:
 demo:
 	$(Q)tests/lab/demo.sh
 
+# What tests/fuzz/run.sh links its targets with: everything but the main()s, built for libFuzzer.
+fuzz-objects: $(call a,$(LIBS_)) $(B)/prism-sync.a $(B)/prism-central.a
+
 # ---- packages ----------------------------------------------------------------------------------
 
 install:
@@ -178,7 +183,7 @@ clean:
 	$(Q)tests/lab/clean.sh 2>/dev/null || true
 	$(Q)rm -rf build
 
-.PHONY: all tests check check-quick check-asan check-links lint fuzz bench demo install deb deps clean
+.PHONY: all tests check check-quick check-asan check-links lint fuzz fuzz-objects bench demo install deb deps clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
