@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: MIT */
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include "agent/agent.h"
+#include "base/clock.h"
+#include "base/wire.h"
+#include "test.h"
+
+#define SLACK_MS 250 /* what a loaded machine may add to a deadline */
+
+/* ---- the protocol ---------------------------------------------------------------------------- */
+
+TEST("D6 PAM agent protocol: every request comes back as it was sent")
+{
+	static const struct agent_request rows[] = {{.verb = AGENT_PING}, {.verb = AGENT_STATUS},
+	    {.verb = AGENT_ENSURE_HOME, .user = "alice"},
+	    {.verb = AGENT_ENSURE_HOME, .user = "a2345678901234567890123456789012"},
+	    {.verb = AGENT_SYNC}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_buf_ struct buf b = BUF_INIT(AGENT_PACKET_MAX);
+		struct agent_request back = {.verb = 99};
+
+		agent_put_request(&b, &rows[i]);
+		EXPECT_INT(buf_error(&b), 0);
+		EXPECT_INT(agent_parse_request(b.data, b.len, &back), 0);
+		EXPECT_INT(back.verb, rows[i].verb);
+		EXPECT_STR(back.user, rows[i].user);
+	}
+}
+
+TEST("D6 PAM agent protocol: every reply comes back as it was sent")
+{
+	static char big[65000];
+	static const struct agent_reply rows[] = {{.verb = AGENT_PING},
+	    {.verb = AGENT_ENSURE_HOME, .result = -ENOENT, .text = "The home volume is absent."},
+	    {.verb = AGENT_SYNC, .result = -INT16_MAX},
+	    {.verb = AGENT_STATUS, .text = "ok", .json = "{\"a\":1}", .json_len = 7},
+	    {.verb = AGENT_STATUS, .json = "", .json_len = 0},
+	    {.verb = AGENT_STATUS, .json = big, .json_len = sizeof(big)}};
+
+	memset(big, 'x', sizeof(big));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_buf_ struct buf b = BUF_INIT(AGENT_PACKET_MAX);
+		struct agent_reply back = {.verb = 99};
+
+		agent_put_reply(&b, &rows[i]);
+		EXPECT_INT(buf_error(&b), 0);
+		EXPECT_INT(agent_parse_reply(b.data, b.len, &back), 0);
+		EXPECT_INT(back.verb, rows[i].verb);
+		EXPECT_INT(back.result, rows[i].result);
+		EXPECT_STR(back.text, rows[i].text);
+		EXPECT_INT(back.json_len, rows[i].json_len);
+		EXPECT(!back.json == !rows[i].json);
+		EXPECT(!back.json || memcmp(back.json, rows[i].json, back.json_len) == 0);
+	}
+}
+
+TEST("D6 PAM agent protocol: what would not parse is not encoded")
+{
+	static char nul[4] = "a\0b";
+	static const struct agent_request requests[] = {{.verb = 0}, {.verb = 5},
+	    {.verb = AGENT_ENSURE_HOME}, {.verb = AGENT_ENSURE_HOME, .user = "../etc"},
+	    {.verb = AGENT_ENSURE_HOME, .user = "root"},
+	    {.verb = AGENT_ENSURE_HOME,
+		.user = "a23456789012345678901234567890123456789012345678901234567890123"}};
+	static const struct agent_reply replies[] = {{.verb = 0}, {.verb = AGENT_PING, .result = 1},
+	    {.verb = AGENT_PING, .result = -40000},
+	    {.verb = AGENT_STATUS, .json = nul, .json_len = 3},
+	    {.verb = AGENT_STATUS, .json = nul, .json_len = AGENT_PACKET_MAX}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
+		_cleanup_buf_ struct buf b = BUF_INIT(AGENT_PACKET_MAX);
+
+		agent_put_request(&b, &requests[i]);
+		EXPECT(buf_error(&b) < 0);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(replies); i++) {
+		_cleanup_buf_ struct buf b = BUF_INIT(2 * AGENT_PACKET_MAX);
+
+		agent_put_reply(&b, &replies[i]);
+		EXPECT(buf_error(&b) < 0);
+	}
+}
+
+TEST("D6 PAM agent protocol: cut, lengthened or foreign packets are refused and change nothing")
+{
+	_cleanup_buf_ struct buf rq = BUF_INIT(256), rp = BUF_INIT(256);
+	struct agent_request q = {.verb = AGENT_ENSURE_HOME, .user = "alice"}, qback;
+	struct agent_reply p = {.verb = AGENT_STATUS, .text = "t", .json = "{}", .json_len = 2},
+			   pback;
+
+	agent_put_request(&rq, &q);
+	agent_put_reply(&rp, &p);
+	memset(&qback, 0xaa, sizeof(qback));
+	memset(&pback, 0xaa, sizeof(pback));
+	for (size_t n = 0; n < rq.len; n++)
+		EXPECT_INT(agent_parse_request(rq.data, n, &qback), -EBADMSG);
+	for (size_t n = 0; n < rp.len; n++)
+		EXPECT_INT(agent_parse_reply(rp.data, n, &pback), -EBADMSG);
+	for (size_t i = 0; i < 8; i++) {
+		rq.data[i] ^= 0x40;
+		EXPECT_INT(agent_parse_request(rq.data, rq.len, &qback), -EBADMSG);
+		rq.data[i] ^= 0x40;
+	}
+	for (size_t i = 0; i < 6; i++) {
+		rp.data[i] ^= 0x40;
+		EXPECT_INT(agent_parse_reply(rp.data, rp.len, &pback), -EBADMSG);
+		rp.data[i] ^= 0x40;
+	}
+	rp.data[6] = 1; /* a positive result */
+	EXPECT_INT(agent_parse_reply(rp.data, rp.len, &pback), -EBADMSG);
+	rp.data[6] = 0;
+	buf_add_char(&rq, 'x');
+	buf_add_char(&rp, 'x');
+	EXPECT_INT(agent_parse_request(rq.data, rq.len, &qback), -EBADMSG);
+	EXPECT_INT(agent_parse_reply(rp.data, rp.len, &pback), -EBADMSG);
+	EXPECT(qback.verb == 0xaaaa && pback.verb == 0xaaaa);
+}
+
+TEST("D6 PAM agent protocol: a user that is no username never reaches the agent's root half")
+{
+	static const char *const names[] = {"", "root", "a/b", "Alice", "a\nb", "..", "p-lab"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		_cleanup_buf_ struct buf b = BUF_INIT(256);
+		struct agent_request back;
+
+		wire_put_u32(&b, AGENT_MAGIC);
+		wire_put_u16(&b, AGENT_ENSURE_HOME);
+		wire_put_u16(&b, 0);
+		wire_put_str(&b, names[i]);
+		EXPECT_INT(buf_error(&b), 0);
+		EXPECT_INT(agent_parse_request(b.data, b.len, &back), -EBADMSG);
+	}
+}
+
+/* ---- the client against agents of every kind --------------------------------------------------
+ */
+
+enum behaviour {
+	ANSWERS,
+	REFUSES,
+	WRONG_VERB,
+	WRONG_MAGIC,
+	HALF,
+	OVERSIZE,
+	CLOSES_AT_ONCE,
+	CLOSES_AFTER_READ,
+	NEVER_READS,
+	NEVER_ACCEPTS,
+	SILENT,
+	LATE,
+	PASSES_FDS,
+};
+
+static struct agent_reply kind_reply(enum behaviour how)
+{
+	struct agent_reply p = {.verb = how == WRONG_VERB ? AGENT_PING : AGENT_ENSURE_HOME};
+
+	if (how == REFUSES) {
+		p.result = -EIO;
+		snprintf(p.text, sizeof(p.text), "The home volume does not answer.");
+	}
+	return p;
+}
+
+static void send_with_fd(int fd, const struct buf *b)
+{
+	union {
+		struct cmsghdr h;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec io = {.iov_base = b->data, .iov_len = b->len};
+	struct msghdr m = {.msg_iov = &io,
+	    .msg_iovlen = 1,
+	    .msg_control = &control,
+	    .msg_controllen = sizeof(control)};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(int));
+	sendmsg(fd, &m, MSG_NOSIGNAL);
+}
+
+static void serve(int fd, enum behaviour how)
+{
+	static char junk[4096];
+	const struct agent_reply p = kind_reply(how);
+	struct buf b = BUF_INIT(AGENT_PACKET_MAX);
+
+	if (how == CLOSES_AT_ONCE)
+		return;
+	if (how == NEVER_READS || how == SILENT)
+		pause();
+	recv(fd, junk, sizeof(junk), 0);
+	if (how == CLOSES_AFTER_READ)
+		return;
+	if (how == LATE)
+		usleep(600000);
+	agent_put_reply(&b, &p);
+	if (how == WRONG_MAGIC)
+		b.data[0] ^= 1;
+	if (how == PASSES_FDS)
+		send_with_fd(fd, &b);
+	else if (how == OVERSIZE)
+		send(fd, junk, sizeof(junk), MSG_NOSIGNAL);
+	else
+		send(fd, b.data, how == HALF ? b.len - 1 : b.len, MSG_NOSIGNAL);
+	buf_free(&b);
+	pause();
+}
+
+/* A child that listens at "path" and behaves so. The caller ends it with agent_end(). */
+static pid_t agent_start(const char *path, enum behaviour how)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	pid_t pid;
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	unlink(path);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
+	    listen(fd, how == NEVER_ACCEPTS ? 0 : 8) < 0)
+		test_fail(__FILE__, __LINE__, "cannot listen at %s", path);
+	pid = fork();
+	if (pid == 0) {
+		alarm(30);
+		if (how == NEVER_ACCEPTS)
+			pause();
+		for (;;) {
+			const int c = accept(fd, NULL, NULL);
+
+			serve(c, how);
+			close(c);
+		}
+	}
+	close(fd);
+	return pid;
+}
+
+static void agent_end(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static int count_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int n = 0;
+
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+static const char *socket_path(void)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "%s/agent.sock", test_tmpdir());
+	return path;
+}
+
+static int ask(int deadline_ms, struct agent_reply *ret, int64_t *ret_ms)
+{
+	const struct agent_request rq = {.verb = AGENT_ENSURE_HOME, .user = "alice"};
+	static uint8_t storage[1024];
+	const int64_t start = clock_mono_ms();
+	const int r = agent_call(socket_path(), &rq, deadline_ms, storage, sizeof(storage), ret);
+
+	*ret_ms = clock_mono_ms() - start;
+	return r;
+}
+
+static const struct hostile {
+	enum behaviour how;
+	int want;
+	bool waits; /* the deadline ends it */
+} HOSTILE[] = {
+    {ANSWERS, 0, false},
+    {REFUSES, 0, false},
+    {PASSES_FDS, 0, false},
+    {WRONG_VERB, -EBADMSG, false},
+    {WRONG_MAGIC, -EBADMSG, false},
+    {HALF, -EBADMSG, false},
+    {OVERSIZE, -EMSGSIZE, false},
+    {CLOSES_AT_ONCE, -ECONNRESET, false},
+    {CLOSES_AFTER_READ, -ECONNRESET, false},
+    {NEVER_READS, -ETIMEDOUT, true},
+    {SILENT, -ETIMEDOUT, true},
+    {LATE, -ETIMEDOUT, true},
+};
+
+TEST("LESSONS 9 no agent makes the client outlast its deadline, leak or crash")
+{
+	signal(SIGPIPE, SIG_DFL);
+	for (size_t i = 0; i < ARRAY_SIZE(HOSTILE); i++) {
+		const struct hostile *h = &HOSTILE[i];
+		const pid_t pid = agent_start(socket_path(), h->how);
+		const int before = count_fds();
+		struct agent_reply reply = {.verb = 99};
+		int64_t ms;
+		const int r = ask(200, &reply, &ms);
+		const int after = count_fds();
+
+		agent_end(pid);
+		if (r != h->want && !(h->want == -ECONNRESET && r == -EPIPE))
+			test_fail(__FILE__, __LINE__, "behaviour %d gives %d, not %d", h->how, r,
+			    h->want);
+		EXPECT_INT(after, before);
+		EXPECT(h->waits ? ms >= 200 : ms < 200);
+		EXPECT(ms < 200 + SLACK_MS);
+		EXPECT_INT(reply.verb, r == 0 ? AGENT_ENSURE_HOME : 99);
+		if (h->how == REFUSES) {
+			EXPECT_INT(reply.result, -EIO);
+			EXPECT_STR(reply.text, "The home volume does not answer.");
+		}
+	}
+}
+
+TEST("LESSONS 9 a full backlog ends at the deadline too")
+{
+	const pid_t pid = agent_start(socket_path(), NEVER_ACCEPTS);
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	struct agent_reply reply;
+	int fds[8];
+	int64_t ms;
+	int r;
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", socket_path());
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		fds[i] = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		(void)!connect(fds[i], (struct sockaddr *)&a, sizeof(a));
+	}
+	r = ask(200, &reply, &ms);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+	agent_end(pid);
+	EXPECT_INT(r, -ETIMEDOUT);
+	EXPECT(ms >= 200 && ms < 200 + SLACK_MS);
+}
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+TEST("LESSONS 9 signals neither shorten nor lengthen the wait")
+{
+	const pid_t pid = agent_start(socket_path(), SILENT);
+	const struct sigaction sa = {.sa_handler = on_alarm};
+	struct sigaction old;
+	const pid_t parent = getpid();
+	struct agent_reply reply;
+	int64_t ms;
+	pid_t pest;
+	int r;
+
+	sigaction(SIGUSR1, &sa, &old);
+	pest = fork();
+	if (pest == 0) {
+		for (int i = 0; i < 100; i++) {
+			usleep(5000);
+			kill(parent, SIGUSR1);
+		}
+		_exit(0);
+	}
+	r = ask(300, &reply, &ms);
+	agent_end(pest);
+	agent_end(pid);
+	sigaction(SIGUSR1, &old, NULL);
+	EXPECT_INT(r, -ETIMEDOUT);
+	EXPECT(ms >= 300 && ms < 300 + SLACK_MS);
+}
+
+TEST("D6 PAM an absent agent, a dead one and a file in its place are told apart at once")
+{
+	struct agent_reply reply;
+	char far[200];
+	uint8_t storage[64];
+	const struct agent_request rq = {.verb = AGENT_PING};
+	int64_t ms;
+	int fd;
+
+	unlink(socket_path());
+	EXPECT_INT(ask(5000, &reply, &ms), -ENOENT);
+	agent_end(agent_start(socket_path(), SILENT));
+	EXPECT_INT(ask(5000, &reply, &ms), -ECONNREFUSED);
+	unlink(socket_path());
+	fd = open(socket_path(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	close(fd);
+	EXPECT_INT(ask(5000, &reply, &ms), -ECONNREFUSED);
+	EXPECT(ms < SLACK_MS);
+	memset(far, 'a', sizeof(far) - 1);
+	far[sizeof(far) - 1] = '\0';
+	EXPECT_INT(agent_call(far, &rq, 100, storage, sizeof(storage), &reply), -ENAMETOOLONG);
+}
+
+TEST("D6 PAM a listener that is neither root nor the caller is not believed")
+{
+	struct agent_reply reply;
+	int64_t ms;
+	pid_t pid;
+	int r;
+
+	if (geteuid() != 0)
+		SKIP("needs root to listen as another user");
+	chmod(test_tmpdir(), 0777);
+	if (seteuid(65534) < 0)
+		SKIP("cannot change user");
+	pid = agent_start(socket_path(), ANSWERS);
+	if (seteuid(0) < 0)
+		exit(99);
+	r = ask(1000, &reply, &ms);
+	agent_end(pid);
+	EXPECT_INT(r, -EPERM);
+}
+
+TEST("D6 PAM no deadline at all asks nothing for ever")
+{
+	const pid_t pid = agent_start(socket_path(), SILENT);
+	struct agent_reply reply;
+	int64_t ms;
+	const int r0 = ask(0, &reply, &ms), r1 = ask(-5, &reply, &ms);
+
+	agent_end(pid);
+	EXPECT_INT(r0, -ETIMEDOUT);
+	EXPECT_INT(r1, -ETIMEDOUT);
+}
+
+TEST_MAIN()
