@@ -10,19 +10,14 @@
  * One hash takes about 0.1 s and 32 MiB, so only a few run at a time: a caller waits, and gets
  * -EBUSY after PASSWORD_WAIT_MS. Never call these inside a transaction: it would be held as long.
  */
-#include <stdbool.h>
 #include <stddef.h>
 
-#define PASSWORD_MIN	     10	  /* characters that a new password has at least */
-#define PASSWORD_MAX	     1024 /* bytes */
+#define PASSWORD_BYTES_MAX   1024 /* whatever the service's own rules for passwords are */
 #define PASSWORD_ENCODED_MAX 128
 #define PASSWORD_WAIT_MS     5000
 
 /* How many may run at once. Once, at start; default 2. */
 void password_init(int concurrent);
-
-/* Whether a new password is acceptable; otherwise *ret_why (static text) says what it lacks. */
-bool password_acceptable(const char *password, const char *username, const char **ret_why);
 
 /* 0, -EINVAL (empty or too long), -EBUSY, -ENOMEM, -EIO. */
 int password_hash(const char *password, char ret_encoded[static PASSWORD_ENCODED_MAX]);

@@ -98,6 +98,8 @@ int migrate_pending(struct store *s);
  * 0 or -errno; -EEXIST when there is a file of that name.
  */
 int store_backup(struct store *s, const char *path);
+/* The same for a database file that no service uses. */
+int store_copy(const char *from, const char *to);
 /* Read the whole database and check it. 0, -EMEDIUMTYPE (not one of Prism's), -EBADMSG, -errno. */
 int store_check(const char *path);
 
