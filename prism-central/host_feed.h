@@ -16,7 +16,9 @@
  * left stay, in state ended, so that hosts keep resolving the owners of files; people who are only
  * invited are absent.
  */
+#include <stdbool.h>
 #include <stdint.h>
+#include "base/buf.h"
 #include "store.h"
 
 struct central;
@@ -37,15 +39,19 @@ int feed_touch_user(struct tx *t, int64_t user);
 void feed_wake_all(struct central *c);
 /* The same for everybody whose access to this project's feed has changed (a host was removed). */
 void feed_note_touched(int64_t org, int64_t project);
+/* What a poll waits for: this project's feed only, or any of the organization. */
+void feed_topic(char out[64], int64_t org, int64_t project, bool only);
 
-/* The state of a project's feed; the feed begins with this call where there is none yet. */
+/* The state of a project's feed. 0, -ENOENT (it has none yet: feed_touch_project() begins it). */
 struct feed_state {
 	int64_t project;
-	char feed_id[33]; /* hex */
+	uint8_t id[16];
 	int64_t epoch, revision;
 	uint8_t digest[32];
 };
 int feed_state_load(struct tx *t, int64_t project, struct feed_state *ret);
+/* The same from the columns feed_id, epoch, revision, digest of a row, from "col" on. */
+int feed_state_row(struct rows *r, int col, struct feed_state *ret);
 /* Only its newest revision; 0 when the project has no feed yet. */
 int feed_revision(struct tx *t, int64_t project, int64_t *ret);
 
@@ -53,8 +59,16 @@ int feed_revision(struct tx *t, int64_t project, int64_t *ret);
  * The encoded records of a project, back to back, appended to "out": all of them for from = 0, else
  * those stamped later than "from". Returns their number, or -errno.
  */
-struct buf;
 int64_t feed_records_read(struct tx *t, int64_t project, int64_t from, struct buf *out);
+
+/*
+ * host_feed_record.c: the record of a member or a project as it should be now, appended to "out".
+ * Returns 1, 0 when there is nothing to tell (no membership), or -errno. The same rows give the
+ * same bytes.
+ */
+int feed_record_member(
+    struct tx *t, int64_t project, int64_t user, struct buf *out, uint32_t *ret_subject);
+int feed_record_project(struct tx *t, int64_t project, struct buf *out);
 
 /*
  * Once in the first transaction after a backup was restored: a new epoch begins on every feed, so
