@@ -20,10 +20,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SNAPSHOT_DIR	 "/var/lib/prism/nss"
+#define SNAPSHOT_DIR	  "/var/lib/prism/nss"
 #define SNAPSHOT_IDENTITY "identity.v1.snap"
-#define SNAPSHOT_ACCESS	 "access.v1.snap"
-#define SNAPSHOT_KEYS	 "keys.v1.snap"
+#define SNAPSHOT_ACCESS	  "access.v1.snap"
+#define SNAPSHOT_KEYS	  "keys.v1.snap"
 
 enum snap_kind { SNAP_IDENTITY = 1, SNAP_ACCESS = 2, SNAP_KEYS = 3 };
 
@@ -31,8 +31,9 @@ enum snap_kind { SNAP_IDENTITY = 1, SNAP_ACCESS = 2, SNAP_KEYS = 3 };
 enum snap_state {
 	SNAP_ACTIVE = 1,
 	SNAP_SUSPENDED = 2,
-	SNAP_ENDED = 3,	  /* removed, or expired when the record was made */
-	SNAP_REFUSED = 4, /* the host itself refuses this subject: a reason is in the agent's report */
+	SNAP_ENDED = 3, /* removed, or expired when the record was made */
+	SNAP_REFUSED =
+	    4, /* the host itself refuses this subject: a reason is in the agent's report */
 };
 
 /* What a role allows on a host, derived from its permissions by the central service. */
@@ -55,24 +56,25 @@ struct snap_meta {
 struct snap_group {
 	const char *name;
 	uint32_t gid;
-	bool hide_members; /* membership shows in initgroups only: prism-users, which is everybody */
+	bool
+	    hide_members; /* membership shows in initgroups only: prism-users, which is everybody */
 };
 
 struct snap_project {
 	const char *slug;
 	const char *name;
-	const char *contact;   /* whom to ask, as shown: "Dr. Chen <chen@uni.edu>"; may be "" */
-	uint8_t state;	       /* enum snap_state */
+	const char *contact;  /* whom to ask, as shown: "Dr. Chen <chen@uni.edu>"; may be "" */
+	uint8_t state;	      /* enum snap_state */
 	uint32_t sso_max_age; /* seconds; 0: none asked for */
 };
 
 struct snap_grant {
-	uint32_t project;   /* index into the projects */
-	uint32_t perms;	    /* enum snap_perm */
-	uint8_t state;	    /* enum snap_state */
-	int64_t not_after;  /* 0: no end */
-	int64_t ended_at;   /* when it was suspended or ended, 0 if it was not */
-	int64_t sso_at;	    /* last login through this organization's SSO, 0: never */
+	uint32_t project;  /* index into the projects */
+	uint32_t perms;	   /* enum snap_perm */
+	uint8_t state;	   /* enum snap_state */
+	int64_t not_after; /* 0: no end */
+	int64_t ended_at;  /* when it was suspended or ended, 0 if it was not */
+	int64_t sso_at;	   /* last login through this organization's SSO, 0: never */
 };
 
 struct snap_key {
@@ -82,8 +84,8 @@ struct snap_key {
 
 struct snap_user {
 	const char *name, *gecos, *home, *shell;
-	uint32_t uid; /* the private group has the same id and name */
-	uint8_t state; /* enum snap_state, of the person */
+	uint32_t uid;		/* the private group has the same id and name */
+	uint8_t state;		/* enum snap_state, of the person */
 	const uint32_t *groups; /* indexes into the groups, ascending */
 	size_t ngroups;
 	const struct snap_grant *grants;
@@ -93,8 +95,13 @@ struct snap_user {
 };
 
 /*
- * The whole of a generation. Users in any order; names and ids are unique. "user" is asked for each
+ * The whole of a generation. Users in any order; names and ids are unique, and no group has the
+ * name or the id of a user (it would be that of the user's private group). "user" is asked for each
  * index several times and must give the same answer every time.
+ *
+ * A user in state SNAP_REFUSED is left out of the identity snapshot. The other two have it, so that
+ * a refusal can be explained, but it is found by name only; its uid is not checked (another user
+ * may have the same) and reads as 0xffffffff.
  */
 struct snap_source {
 	struct snap_meta meta;
@@ -166,7 +173,7 @@ int snap_subject_by_uid(const struct snap *s, uint32_t uid, struct snap_subject 
 int snap_subject_grant(const struct snap *s, const struct snap_subject *u, uint32_t i,
     struct snap_grant *ret, struct snap_project *ret_project);
 /* i < nkeys. 0 or -EBADMSG. */
-int snap_subject_key(const struct snap *s, const struct snap_subject *u, uint32_t i,
-    struct snap_key *ret);
+int snap_subject_key(
+    const struct snap *s, const struct snap_subject *u, uint32_t i, struct snap_key *ret);
 
 #endif
