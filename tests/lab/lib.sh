@@ -26,7 +26,7 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 # What every host has beside Debian's minimal system. Hosts install nothing from the network.
 LAB_PACKAGES="systemd-sysv dbus libpam-systemd libnss-systemd openssh-server openssh-client iproute2
-	sudo cron procps pamtester ca-certificates"
+  sudo cron procps pamtester ca-certificates"
 
 lab_say() { printf '%s\n' "lab: $*" >&2; }
 lab_die() { lab_say "$*"; exit 1; }
@@ -37,12 +37,12 @@ now_ms() { local t=${EPOCHREALTIME/[.,]/}; printf '%s' $((t / 1000)); }
 # wait_for SECONDS COMMAND...: until the command succeeds.
 wait_for()
 {
-	local end=$(($(now_ms) + $1 * 1000))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ "$(now_ms)" -lt "$end" ] || return 1
-		sleep 0.05
-	done
+  local end=$(($(now_ms) + $1 * 1000))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    [ "$(now_ms)" -lt "$end" ] || return 1
+    sleep 0.05
+  done
 }
 
 # ---- what the machine must offer -----------------------------------------------------------------
@@ -50,48 +50,48 @@ wait_for()
 # The cgroup2 hierarchy: on its own, or beside the v1 controllers.
 lab_cgroup2()
 {
-	local dir
-	for dir in /sys/fs/cgroup /sys/fs/cgroup/unified; do
-		[ -e $dir/cgroup.procs ] && [ "$(stat -fc %T $dir)" = cgroup2fs ] && echo $dir && return
-	done
-	return 1
+  local dir
+  for dir in /sys/fs/cgroup /sys/fs/cgroup/unified; do
+    [ -e $dir/cgroup.procs ] && [ "$(stat -fc %T $dir)" = cgroup2fs ] && echo $dir && return
+  done
+  return 1
 }
 
 lab_cgroup_roots()
 {
-	lab_cgroup2
-	[ ! -e /sys/fs/cgroup/systemd/cgroup.procs ] || echo /sys/fs/cgroup/systemd
+  lab_cgroup2
+  [ ! -e /sys/fs/cgroup/systemd/cgroup.procs ] || echo /sys/fs/cgroup/systemd
 }
 
 # Why the lab cannot run here, in one sentence, or nothing.
 lab_obstacle()
 {
-	local program missing=
-	[ "$(id -u)" = 0 ] || { echo "it needs root: run it with sudo"; return; }
-	for program in systemd-nspawn debootstrap ip nsenter unshare flock ssh-keygen pgrep; do
-		command -v $program >/dev/null || missing="$missing $program"
-	done
-	[ -z "$missing" ] || { echo "these programs are missing:$missing (make deps installs them)"; return; }
-	lab_cgroup2 >/dev/null || { echo "no cgroup2 hierarchy is mounted under /sys/fs/cgroup"; return; }
-	mkdir "$(lab_cgroup2)/prism-lab-probe.$$" 2>/dev/null ||
-		{ echo "this machine does not let root make a cgroup (a container without privileges?)"; return; }
-	rmdir "$(lab_cgroup2)/prism-lab-probe.$$"
-	[ -c /dev/fuse ] || { echo "there is no /dev/fuse, and the home volume needs it"; return; }
-	unshare --mount --net --pid --fork true 2>/dev/null ||
-		{ echo "this machine does not let root make namespaces"; return; }
-	grep -qw overlay /proc/filesystems || modprobe overlay 2>/dev/null ||
-		echo "the kernel has no overlay file system"
+  local program missing=
+  [ "$(id -u)" = 0 ] || { echo "it needs root: run it with sudo"; return; }
+  for program in systemd-nspawn debootstrap ip nsenter unshare flock ssh-keygen pgrep; do
+    command -v $program >/dev/null || missing="$missing $program"
+  done
+  [ -z "$missing" ] || { echo "these programs are missing:$missing (make deps installs them)"; return; }
+  lab_cgroup2 >/dev/null || { echo "no cgroup2 hierarchy is mounted under /sys/fs/cgroup"; return; }
+  mkdir "$(lab_cgroup2)/prism-lab-probe.$$" 2>/dev/null ||
+    { echo "this machine does not let root make a cgroup (a container without privileges?)"; return; }
+  rmdir "$(lab_cgroup2)/prism-lab-probe.$$"
+  [ -c /dev/fuse ] || { echo "there is no /dev/fuse, and the home volume needs it"; return; }
+  unshare --mount --net --pid --fork true 2>/dev/null ||
+    { echo "this machine does not let root make namespaces"; return; }
+  grep -qw overlay /proc/filesystems || modprobe overlay 2>/dev/null ||
+    echo "the kernel has no overlay file system"
 }
 
 lab_overlay_works()
 {
-	mkdir -p "$1/probe/lower" "$1/probe/upper" "$1/probe/work" "$1/probe/merged" || return 1
-	unshare --mount mount -t overlay probe -o \
-		"lowerdir=$1/probe/lower,upperdir=$1/probe/upper,workdir=$1/probe/work" \
-		"$1/probe/merged" 2>/dev/null
-	local rc=$?
-	rm -rf "$1/probe"
-	return $rc
+  mkdir -p "$1/probe/lower" "$1/probe/upper" "$1/probe/work" "$1/probe/merged" || return 1
+  unshare --mount mount -t overlay probe -o \
+    "lowerdir=$1/probe/lower,upperdir=$1/probe/upper,workdir=$1/probe/work" \
+    "$1/probe/merged" 2>/dev/null
+  local rc=$?
+  rm -rf "$1/probe"
+  return $rc
 }
 
 # ---- entering and leaving ------------------------------------------------------------------------
@@ -99,96 +99,96 @@ lab_overlay_works()
 # Remove what a run has left: called when no process of it can be alive.
 lab_sweep()
 {
-	local id=$1 root
-	for root in $(lab_cgroup_roots); do
-		[ ! -d "$root/prism-lab-$id" ] ||
-			find "$root/prism-lab-$id" -depth -type d -exec rmdir {} + 2>/dev/null
-	done
-	rm -rf --one-file-system "${LAB_ROOT:?}/run-$id"
+  local id=$1 root
+  for root in $(lab_cgroup_roots); do
+    [ ! -d "$root/prism-lab-$id" ] ||
+      find "$root/prism-lab-$id" -depth -type d -exec rmdir {} + 2>/dev/null
+  done
+  rm -rf --one-file-system "${LAB_ROOT:?}/run-$id"
 }
 
 lab_sweep_stale()
 {
-	local dir
-	for dir in "$LAB_ROOT"/run-*; do
-		[ ! -d "$dir" ] || lab_sweep "${dir##*/run-}"
-	done
+  local dir
+  for dir in "$LAB_ROOT"/run-*; do
+    [ ! -d "$dir" ] || lab_sweep "${dir##*/run-}"
+  done
 }
 
 lab_lock()
 {
-	mkdir -p "$LAB_ROOT"
-	exec 9>>"$LAB_ROOT/lock"
-	flock -n 9 && return
-	lab_say "another lab of this checkout is running; waiting for its end"
-	flock -w 1800 9 || lab_die "it did not end within half an hour"
+  mkdir -p "$LAB_ROOT"
+  exec 9>>"$LAB_ROOT/lock"
+  flock -n 9 && return
+  lab_say "another lab of this checkout is running; waiting for its end"
+  flock -w 1800 9 || lab_die "it did not end within half an hour"
 }
 
 # Run the calling script again in its own mount and process namespaces, and return only there.
 lab_enter()
 {
-	local obstacle child rc=0
-	if [ -n "${LAB_ID:-}" ]; then
-		lab_inside
-		return
-	fi
-	obstacle=$(lab_obstacle)
-	[ -z "$obstacle" ] || lab_die "the lab cannot run here: $obstacle"
-	if ! mkdir -p "$LAB_ROOT" || ! lab_overlay_works "$LAB_ROOT"; then
-		LAB_ROOT=/var/tmp/prism-lab-$(id -u)
-		if ! mkdir -p "$LAB_ROOT" || ! chmod 0700 "$LAB_ROOT" || ! lab_overlay_works "$LAB_ROOT"; then
-			lab_die "the lab cannot run here: no file system that carries an overlay"
-		fi
-		lab_say "$LAB_SOURCE/build cannot carry overlays: using $LAB_ROOT"
-	fi
-	export LAB_ROOT
-	lab_lock
-	lab_sweep_stale
-	export LAB_ID=$$
-	unshare --mount --pid --fork --kill-child=KILL --propagation private --mount-proc \
-		-- "$BASH" "$0" "$@" <&0 &
-	child=$!
-	trap 'pkill -TERM -P $child' INT TERM HUP
-	wait $child || rc=$?
-	while kill -0 $child 2>/dev/null; do
-		rc=0
-		wait $child || rc=$?
-	done
-	lab_sweep $LAB_ID
-	[ "$LAB_ROOT" = "$LAB_SOURCE/build/lab" ] || [ -n "${LAB_KEEP_CACHE:-}" ] || rm -rf "$LAB_ROOT"
-	exit $rc
+  local obstacle child rc=0
+  if [ -n "${LAB_ID:-}" ]; then
+    lab_inside
+    return
+  fi
+  obstacle=$(lab_obstacle)
+  [ -z "$obstacle" ] || lab_die "the lab cannot run here: $obstacle"
+  if ! mkdir -p "$LAB_ROOT" || ! lab_overlay_works "$LAB_ROOT"; then
+    LAB_ROOT=/var/tmp/prism-lab-$(id -u)
+    if ! mkdir -p "$LAB_ROOT" || ! chmod 0700 "$LAB_ROOT" || ! lab_overlay_works "$LAB_ROOT"; then
+      lab_die "the lab cannot run here: no file system that carries an overlay"
+    fi
+    lab_say "$LAB_SOURCE/build cannot carry overlays: using $LAB_ROOT"
+  fi
+  export LAB_ROOT
+  lab_lock
+  lab_sweep_stale
+  export LAB_ID=$$
+  unshare --mount --pid --fork --kill-child=KILL --propagation private --mount-proc \
+    -- "$BASH" "$0" "$@" <&0 &
+  child=$!
+  trap 'pkill -TERM -P $child' INT TERM HUP
+  wait $child || rc=$?
+  while kill -0 $child 2>/dev/null; do
+    rc=0
+    wait $child || rc=$?
+  done
+  lab_sweep $LAB_ID
+  [ "$LAB_ROOT" = "$LAB_SOURCE/build/lab" ] || [ -n "${LAB_KEEP_CACHE:-}" ] || rm -rf "$LAB_ROOT"
+  exit $rc
 }
 
 lab_inside()
 {
-	local root
-	umask 022
-	LAB_DIR=$LAB_ROOT/run-$LAB_ID
-	LAB_LOG=$LAB_DIR/log
-	mkdir -p "$LAB_DIR/host" "$LAB_LOG" "$LAB_DIR/efs/data/home"
-	for root in $(lab_cgroup_roots); do
-		mkdir -p "$root/prism-lab-$LAB_ID"
-	done
-	trap 'exit 130' INT TERM HUP
-	trap 'lab_leave $?' EXIT
+  local root
+  umask 022
+  LAB_DIR=$LAB_ROOT/run-$LAB_ID
+  LAB_LOG=$LAB_DIR/log
+  mkdir -p "$LAB_DIR/host" "$LAB_LOG" "$LAB_DIR/efs/data/home"
+  for root in $(lab_cgroup_roots); do
+    mkdir -p "$root/prism-lab-$LAB_ID"
+  done
+  trap 'exit 130' INT TERM HUP
+  trap 'lab_leave $?' EXIT
 }
 
 # A script may define lab_at_exit RC to say its last words while the hosts still live.
 lab_leave()
 {
-	local name
-	trap - EXIT
-	trap '' INT TERM HUP
-	if declare -F lab_at_exit >/dev/null; then
-		lab_at_exit "$1"
-	fi
-	for name in $(host_names); do
-		host_kill "$name"
-	done
-	for name in "$LAB_DIR"/efs/*.pid; do
-		[ ! -e "$name" ] || efs_stop "$(basename "$name" .pid)"
-	done
-	exit "$1"
+  local name
+  trap - EXIT
+  trap '' INT TERM HUP
+  if declare -F lab_at_exit >/dev/null; then
+    lab_at_exit "$1"
+  fi
+  for name in $(host_names); do
+    host_kill "$name"
+  done
+  for name in "$LAB_DIR"/efs/*.pid; do
+    [ ! -e "$name" ] || efs_stop "$(basename "$name" .pid)"
+  done
+  exit "$1"
 }
 
 # ---- the Debian root -----------------------------------------------------------------------------
@@ -196,20 +196,20 @@ lab_leave()
 # "URI SUITE COMPONENT" of every Debian source that this machine's apt is configured with.
 lab_apt_sources()
 {
-	# shellcheck disable=SC2016 # apt expands these
-	apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
-		"Created-By: Packages" 2>/dev/null |
-		while read -r uri suite component; do
-			case $suite in
-			"$LAB_SUITE"|"$LAB_SUITE"-updates|"$LAB_SUITE"-security) ;;
-			*) continue ;;
-			esac
-			case $uri in
-			# A list of mirrors in a file, as Debian's cloud images have it: the first one.
-			mirror+file:*) uri=$(awk '$1 !~ /^#/ && NF { print $1; exit }' "${uri#mirror+file:}") ;;
-			esac
-			echo "$uri $suite $component"
-		done | sort -u
+  # shellcheck disable=SC2016 # apt expands these
+  apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
+    "Created-By: Packages" 2>/dev/null |
+    while read -r uri suite component; do
+      case $suite in
+      "$LAB_SUITE"|"$LAB_SUITE"-updates|"$LAB_SUITE"-security) ;;
+      *) continue ;;
+      esac
+      case $uri in
+      # A list of mirrors in a file, as Debian's cloud images have it: the first one.
+      mirror+file:*) uri=$(awk '$1 !~ /^#/ && NF { print $1; exit }' "${uri#mirror+file:}") ;;
+      esac
+      echo "$uri $suite $component"
+    done | sort -u
 }
 
 lab_mirror() { lab_apt_sources | awk -v suite=$LAB_SUITE '$2 == suite && $3 == "main" { print $1; exit }'; }
@@ -218,62 +218,62 @@ lab_proxy() { apt-config shell proxy Acquire::http::Proxy | sed -n "s/^proxy='\(
 
 lab_apt_in_root()
 {
-	local root=$1
-	shift
-	# shellcheck disable=SC2016 # for the shell inside
-	unshare --mount --pid --uts --ipc --fork --kill-child=KILL bash -c '
-		root=$1; shift
-		mount -t proc proc "$root/proc" && mount --rbind /dev "$root/dev" || exit 1
-		mount -t tmpfs tmpfs "$root/run" && mkdir -p "$root/var/cache/apt/archives"
-		mount --bind "$LAB_ROOT/cache/debs" "$root/var/cache/apt/archives" || exit 1
-		mkdir -p "$root/var/cache/apt/archives/partial"
-		export DEBIAN_FRONTEND=noninteractive
-		exec chroot "$root" apt-get -q -o APT::Keep-Downloaded-Packages=true "$@"' _ "$root" "$@"
+  local root=$1
+  shift
+  # shellcheck disable=SC2016 # for the shell inside
+  unshare --mount --pid --uts --ipc --fork --kill-child=KILL bash -c '
+    root=$1; shift
+    mount -t proc proc "$root/proc" && mount --rbind /dev "$root/dev" || exit 1
+    mount -t tmpfs tmpfs "$root/run" && mkdir -p "$root/var/cache/apt/archives"
+    mount --bind "$LAB_ROOT/cache/debs" "$root/var/cache/apt/archives" || exit 1
+    mkdir -p "$root/var/cache/apt/archives/partial"
+    export DEBIAN_FRONTEND=noninteractive
+    exec chroot "$root" apt-get -q -o APT::Keep-Downloaded-Packages=true "$@"' _ "$root" "$@"
 }
 
 lab_rootfs_build()
 {
-	local root=$1 mirror
-	shift
-	mirror=$(lab_mirror)
-	[ -n "$mirror" ] || lab_die "apt on this machine has no source for Debian $LAB_SUITE"
-	http_proxy=${http_proxy:-$(lab_proxy)} debootstrap --variant=minbase \
-		--cache-dir="$LAB_ROOT/cache/debs" --include=ca-certificates $LAB_SUITE "$root" "$mirror" || return 1
-	printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
-	chmod 0755 "$root/usr/sbin/policy-rc.d"
-	lab_apt_sources | sed 's/^/deb /' >"$root/etc/apt/sources.list"
-	apt-config dump | grep '^Acquire::' >"$root/etc/apt/apt.conf.d/99lab"
-	rm -f "$root/etc/resolv.conf"
-	cp -L /etc/resolv.conf "$root/etc/resolv.conf"
-	lab_apt_in_root "$root" update &&
-		lab_apt_in_root "$root" install -y --no-install-recommends "$@" || return 1
-	rm -rf "$root/etc/apt/apt.conf.d/99lab" "$root"/etc/ssh/ssh_host_* "$root"/var/lib/apt/lists/*
-	: >"$root/etc/machine-id"
-	: >"$root/etc/resolv.conf"
+  local root=$1 mirror
+  shift
+  mirror=$(lab_mirror)
+  [ -n "$mirror" ] || lab_die "apt on this machine has no source for Debian $LAB_SUITE"
+  http_proxy=${http_proxy:-$(lab_proxy)} debootstrap --variant=minbase \
+    --cache-dir="$LAB_ROOT/cache/debs" --include=ca-certificates $LAB_SUITE "$root" "$mirror" || return 1
+  printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
+  chmod 0755 "$root/usr/sbin/policy-rc.d"
+  lab_apt_sources | sed 's/^/deb /' >"$root/etc/apt/sources.list"
+  apt-config dump | grep '^Acquire::' >"$root/etc/apt/apt.conf.d/99lab"
+  rm -f "$root/etc/resolv.conf"
+  cp -L /etc/resolv.conf "$root/etc/resolv.conf"
+  lab_apt_in_root "$root" update &&
+    lab_apt_in_root "$root" install -y --no-install-recommends "$@" || return 1
+  rm -rf "$root/etc/apt/apt.conf.d/99lab" "$root"/etc/ssh/ssh_host_* "$root"/var/lib/apt/lists/*
+  : >"$root/etc/machine-id"
+  : >"$root/etc/resolv.conf"
 }
 
 # lab_rootfs [PACKAGE...]: build the root once for each list of packages; sets LAB_ROOTFS.
 # Ends by hiding the machine's /run: nothing below needs it, and nothing is left in it.
 lab_rootfs()
 {
-	local packages key log=$LAB_LOG/rootfs.log
-	# shellcheck disable=SC2086 # a list of words
-	packages=$(printf '%s\n' $LAB_PACKAGES "$@" | sort -u | tr '\n' ' ')
-	key=$({ echo "$packages"; declare -f lab_rootfs_build; } | sha256sum | cut -c1-12)
-	LAB_ROOTFS=$LAB_ROOT/cache/$LAB_SUITE-$key
-	mkdir -p "$LAB_ROOT/cache/debs"
-	if [ ! -d "$LAB_ROOTFS" ]; then
-		rm -rf "$LAB_ROOT"/cache/$LAB_SUITE-*
-		lab_say "building a Debian $LAB_SUITE root (once, about a minute)"
-		# shellcheck disable=SC2086
-		if ! lab_rootfs_build "$LAB_ROOTFS.new" $packages >"$log" 2>&1; then
-			tail -n 20 "$log" >&2
-			lab_die "the root could not be built"
-		fi
-		mv "$LAB_ROOTFS.new" "$LAB_ROOTFS"
-	fi
-	mount -t tmpfs -o mode=0755 tmpfs /run
-	mkdir -p /run/netns
+  local packages key log=$LAB_LOG/rootfs.log
+  # shellcheck disable=SC2086 # a list of words
+  packages=$(printf '%s\n' $LAB_PACKAGES "$@" | sort -u | tr '\n' ' ')
+  key=$({ echo "$packages"; declare -f lab_rootfs_build; } | sha256sum | cut -c1-12)
+  LAB_ROOTFS=$LAB_ROOT/cache/$LAB_SUITE-$key
+  mkdir -p "$LAB_ROOT/cache/debs"
+  if [ ! -d "$LAB_ROOTFS" ]; then
+    rm -rf "$LAB_ROOT"/cache/$LAB_SUITE-*
+    lab_say "building a Debian $LAB_SUITE root (once, about a minute)"
+    # shellcheck disable=SC2086
+    if ! lab_rootfs_build "$LAB_ROOTFS.new" $packages >"$log" 2>&1; then
+      tail -n 20 "$log" >&2
+      lab_die "the root could not be built"
+    fi
+    mv "$LAB_ROOTFS.new" "$LAB_ROOTFS"
+  fi
+  mount -t tmpfs -o mode=0755 tmpfs /run
+  mkdir -p /run/netns
 }
 
 # ---- network -------------------------------------------------------------------------------------
@@ -282,24 +282,24 @@ net_name() { echo "prism-$LAB_ID-$1"; }
 
 lab_network()
 {
-	ip netns add "$(net_name switch)"
-	ip -n "$(net_name switch)" link set lo up
-	ip -n "$(net_name switch)" link add bridge type bridge
-	ip -n "$(net_name switch)" link set bridge up
+  ip netns add "$(net_name switch)"
+  ip -n "$(net_name switch)" link set lo up
+  ip -n "$(net_name switch)" link add bridge type bridge
+  ip -n "$(net_name switch)" link set bridge up
 }
 
 host_network()
 {
-	local name=$1 address=$2 switch
-	switch=$(net_name switch)
-	ip -n "$switch" link del "to-$name" 2>/dev/null
-	ip netns del "$(net_name "$name")" 2>/dev/null
-	ip netns add "$(net_name "$name")"
-	ip -n "$(net_name "$name")" link set lo up
-	ip -n "$(net_name "$name")" link add eth0 type veth peer name "to-$name" netns "$switch"
-	ip -n "$switch" link set "to-$name" master bridge up
-	ip -n "$(net_name "$name")" addr add "$address/24" dev eth0
-	ip -n "$(net_name "$name")" link set eth0 up
+  local name=$1 address=$2 switch
+  switch=$(net_name switch)
+  ip -n "$switch" link del "to-$name" 2>/dev/null
+  ip netns del "$(net_name "$name")" 2>/dev/null
+  ip netns add "$(net_name "$name")"
+  ip -n "$(net_name "$name")" link set lo up
+  ip -n "$(net_name "$name")" link add eth0 type veth peer name "to-$name" netns "$switch"
+  ip -n "$switch" link set "to-$name" master bridge up
+  ip -n "$(net_name "$name")" addr add "$address/24" dev eth0
+  ip -n "$(net_name "$name")" link set eth0 up
 }
 
 # host_unplug NAME, host_plug NAME: pull its cable, put it back.
@@ -315,45 +315,45 @@ host_names() { ls "$LAB_DIR/host" 2>/dev/null; }
 # host_prepare NAME: its root, without starting anything; also good for chroot alone.
 host_prepare()
 {
-	local dir
-	dir=$(host_dir "$1")
-	mkdir -p "$dir/upper" "$dir/work" "$dir/root"
-	mount -t overlay "lab-$1" \
-		-o "lowerdir=$LAB_ROOTFS,upperdir=$dir/upper,workdir=$dir/work" "$dir/root" || return 1
-	echo "$1" >"$dir/root/etc/hostname"
-	cat >"$dir/root/etc/hosts" <<-X
-		127.0.0.1 localhost
-		$LAB_NET.2 central
-		$LAB_NET.11 ws1
-		$LAB_NET.12 ws2
-		$LAB_NET.50 client
-	X
-	rm -f "$dir/root/usr/sbin/policy-rc.d"
-	mkdir -p "$dir/root/efs"
-	# One key, not three: making RSA keys for every host would cost seconds.
-	ssh-keygen -q -t ed25519 -N '' -C "$1" -f "$dir/root/etc/ssh/ssh_host_ed25519_key"
+  local dir
+  dir=$(host_dir "$1")
+  mkdir -p "$dir/upper" "$dir/work" "$dir/root"
+  mount -t overlay "lab-$1" \
+    -o "lowerdir=$LAB_ROOTFS,upperdir=$dir/upper,workdir=$dir/work" "$dir/root" || return 1
+  echo "$1" >"$dir/root/etc/hostname"
+  cat >"$dir/root/etc/hosts" <<X
+127.0.0.1 localhost
+$LAB_NET.2 central
+$LAB_NET.11 ws1
+$LAB_NET.12 ws2
+$LAB_NET.50 client
+X
+  rm -f "$dir/root/usr/sbin/policy-rc.d"
+  mkdir -p "$dir/root/efs"
+  # One key, not three: making RSA keys for every host would cost seconds.
+  ssh-keygen -q -t ed25519 -N '' -C "$1" -f "$dir/root/etc/ssh/ssh_host_ed25519_key"
 }
 
 # host_start NAME ADDRESS [NSPAWN-OPTION...]: boot it; also after host_kill, with the same disk.
 host_start()
 {
-	local name=$1 address=$2 dir root
-	shift 2
-	dir=$(host_dir "$name")
-	[ -d "$dir/root/etc" ] || host_prepare "$name" || return 1
-	host_network "$name" "$address"
-	(
-		for root in $(lab_cgroup_roots); do
-			mkdir -p "$root/prism-lab-$LAB_ID/$name"
-			echo $BASHPID >"$root/prism-lab-$LAB_ID/$name/cgroup.procs"
-		done
-		exec 9>&-
-		SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 exec systemd-nspawn --quiet --boot --directory="$dir/root" \
-			--machine="prism-$LAB_ID-$name" --hostname="$name" --register=no --keep-unit \
-			--network-namespace-path="/run/netns/$(net_name "$name")" --console=pipe \
-			--resolv-conf=off --timezone=off --link-journal=no "$@"
-	) </dev/null >>"$LAB_LOG/$name.log" 2>&1 &
-	echo $! >"$dir/pid"
+  local name=$1 address=$2 dir root
+  shift 2
+  dir=$(host_dir "$name")
+  [ -d "$dir/root/etc" ] || host_prepare "$name" || return 1
+  host_network "$name" "$address"
+  (
+    for root in $(lab_cgroup_roots); do
+      mkdir -p "$root/prism-lab-$LAB_ID/$name"
+      echo $BASHPID >"$root/prism-lab-$LAB_ID/$name/cgroup.procs"
+    done
+    exec 9>&-
+    SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 exec systemd-nspawn --quiet --boot --directory="$dir/root" \
+      --machine="prism-$LAB_ID-$name" --hostname="$name" --register=no --keep-unit \
+      --network-namespace-path="/run/netns/$(net_name "$name")" --console=pipe \
+      --resolv-conf=off --timezone=off --link-journal=no "$@"
+  ) </dev/null >>"$LAB_LOG/$name.log" 2>&1 &
+  echo $! >"$dir/pid"
 }
 
 # The pid of a host's init.
@@ -362,13 +362,13 @@ host_init() { pgrep -P "$(cat "$(host_dir "$1")/pid")" 2>/dev/null | head -n 1; 
 # host_run NAME COMMAND...: as root on that host.
 host_run()
 {
-	local init
-	init=$(host_init "$1")
-	[ -n "$init" ] || { lab_say "host $1 is not running"; return 125; }
-	shift
-	nsenter --target "$init" --mount --uts --ipc --net --pid --cgroup -- \
-		env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
-		TERM=dumb LANG=C.UTF-8 "$@" 9>&-
+  local init
+  init=$(host_init "$1")
+  [ -n "$init" ] || { lab_say "host $1 is not running"; return 125; }
+  shift
+  nsenter --target "$init" --mount --uts --ipc --net --pid --cgroup -- \
+    env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
+    TERM=dumb LANG=C.UTF-8 "$@" 9>&-
 }
 
 # host_sh NAME TEXT: a shell command there.
@@ -379,36 +379,36 @@ host_put() { install -D -m "${4:-0644}" "$2" "$(host_root "$1")$3"; }
 
 host_is_up()
 {
-	case $(host_run "$1" systemctl is-system-running 2>/dev/null) in
-	running|degraded) ;;
-	*) return 1 ;;
-	esac
+  case $(host_run "$1" systemctl is-system-running 2>/dev/null) in
+  running|degraded) ;;
+  *) return 1 ;;
+  esac
 }
 
 # Until the host has finished booting; says which units failed, if any.
 host_wait()
 {
-	if ! wait_for 60 host_is_up "$1"; then
-		lab_say "host $1 did not come up:"
-		tail -n 20 "$LAB_LOG/$1.log" >&2
-		return 1
-	fi
-	host_run "$1" systemctl --failed --no-legend --no-pager --plain | sed "s/^/lab: $1: failed unit: /" >&2
+  if ! wait_for 60 host_is_up "$1"; then
+    lab_say "host $1 did not come up:"
+    tail -n 20 "$LAB_LOG/$1.log" >&2
+    return 1
+  fi
+  host_run "$1" systemctl --failed --no-legend --no-pager --plain | sed "s/^/lab: $1: failed unit: /" >&2
 }
 
 # Power off without warning.
 host_kill()
 {
-	local dir pid init
-	dir=$(host_dir "$1")
-	pid=$(cat "$dir/pid" 2>/dev/null) || return 0
-	init=$(host_init "$1")
-	[ -z "$init" ] || kill -KILL "$init" 2>/dev/null
-	while kill -0 "$pid" 2>/dev/null; do
-		[ -n "$init" ] || kill -TERM "$pid" 2>/dev/null
-		sleep 0.02
-	done
-	rm -f "$dir/pid"
+  local dir pid init
+  dir=$(host_dir "$1")
+  pid=$(cat "$dir/pid" 2>/dev/null) || return 0
+  init=$(host_init "$1")
+  [ -z "$init" ] || kill -KILL "$init" 2>/dev/null
+  while kill -0 "$pid" 2>/dev/null; do
+    [ -n "$init" ] || kill -TERM "$pid" 2>/dev/null
+    sleep 0.02
+  done
+  rm -f "$dir/pid"
 }
 
 # ---- the home volume -----------------------------------------------------------------------------
@@ -419,24 +419,24 @@ efs_pid() { cat "$LAB_DIR/efs/$1.pid"; }
 
 efs_build()
 {
-	local program=$LAB_ROOT/cache/efs source=$LAB_SOURCE/tests/lab/efs.c
-	[ "$program" -nt "$source" ] && return
-	mkdir -p "$LAB_ROOT/cache"
-	# shellcheck disable=SC2046
-	gcc -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -Wno-unused-parameter -o "$program" "$source" \
-		$(pkg-config --cflags --libs fuse3) || lab_die "the home volume's program does not compile"
+  local program=$LAB_ROOT/cache/efs source=$LAB_SOURCE/tests/lab/efs.c
+  [ "$program" -nt "$source" ] && return
+  mkdir -p "$LAB_ROOT/cache"
+  # shellcheck disable=SC2046
+  gcc -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -Wno-unused-parameter -o "$program" "$source" \
+    $(pkg-config --cflags --libs fuse3) || lab_die "the home volume's program does not compile"
 }
 
 # efs_start HOST [OPTIONS]: root_squash (the default), no_root_squash, delay_ms=N
 efs_start()
 {
-	mkdir -p "$(efs_mount "$1")"
-	( exec 9>&-; umask 0; exec "$LAB_ROOT/cache/efs" "$(efs_data)" "$(efs_mount "$1")" ${2:+-o "$2"} ) \
-		</dev/null >>"$LAB_LOG/efs-$1.log" 2>&1 &
-	echo $! >"$LAB_DIR/efs/$1.pid"
-	wait_for 5 mountpoint -q "$(efs_mount "$1")" && return
-	cat "$LAB_LOG/efs-$1.log" >&2
-	lab_die "the home volume of $1 does not come up"
+  mkdir -p "$(efs_mount "$1")"
+  ( exec 9>&-; umask 0; exec "$LAB_ROOT/cache/efs" "$(efs_data)" "$(efs_mount "$1")" ${2:+-o "$2"} ) \
+    </dev/null >>"$LAB_LOG/efs-$1.log" 2>&1 &
+  echo $! >"$LAB_DIR/efs/$1.pid"
+  wait_for 5 mountpoint -q "$(efs_mount "$1")" && return
+  cat "$LAB_LOG/efs-$1.log" >&2
+  lab_die "the home volume of $1 does not come up"
 }
 
 efs_hang() { kill -STOP "$(efs_pid "$1")"; }
@@ -444,7 +444,7 @@ efs_resume() { kill -CONT "$(efs_pid "$1")"; }
 
 efs_stop()
 {
-	umount -l "$(efs_mount "$1")" 2>/dev/null
-	kill -KILL "$(efs_pid "$1")" 2>/dev/null
-	rm -f "$LAB_DIR/efs/$1.pid"
+  umount -l "$(efs_mount "$1")" 2>/dev/null
+  kill -KILL "$(efs_pid "$1")" 2>/dev/null
+  rm -f "$LAB_DIR/efs/$1.pid"
 }
