@@ -128,6 +128,12 @@ static void check_listed(const struct options *o, const char *service,
 	access_explain(a, ret->text, sizeof(ret->text));
 }
 
+/* A name that Prism has no record of here, or one that the host itself has disowned. */
+static bool not_ours(const struct access_result *a)
+{
+	return a->verdict == ACCESS_UNKNOWN || a->reason == ACCESS_REFUSED_LOCALLY;
+}
+
 /* Resolved, not local, not root. */
 static void check_resolved(const struct options *o, const char *user, const char *service,
     uid_t uid, struct account_finding *ret)
@@ -141,7 +147,7 @@ static void check_resolved(const struct options *o, const char *user, const char
 		return;
 	}
 	access_decide(&s, user, service, clock_now(), &a);
-	if (a.verdict == ACCESS_UNKNOWN && !in_range_of(&s, uid))
+	if (not_ours(&a) && !in_range_of(&s, uid))
 		return;
 	check_listed(o, service, &a, uid, ret);
 }

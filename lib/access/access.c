@@ -151,11 +151,21 @@ static struct opinion judge_grants(
 	return best;
 }
 
+static bool identity_ok(const struct snap_subject *u, const struct snap_meta *meta)
+{
+	return username_valid(u->name) && id_allowed(u->uid, meta->uid_first, meta->uid_last);
+}
+
+/* A refused record may well have a name or an id that nobody may have: that is why it is refused.
+ */
 static enum access_reason judge_person(
     const struct snap_subject *u, const char *user, const struct snap_meta *meta)
 {
-	if (strcmp(u->name, user) != 0 || !username_valid(u->name) ||
-	    !id_allowed(u->uid, meta->uid_first, meta->uid_last))
+	if (strcmp(u->name, user) != 0)
+		return ACCESS_BAD_RECORD;
+	if (u->state == SNAP_REFUSED)
+		return ACCESS_REFUSED_LOCALLY;
+	if (!identity_ok(u, meta))
 		return ACCESS_BAD_RECORD;
 	switch (u->state) {
 	case SNAP_ACTIVE:
@@ -164,8 +174,6 @@ static enum access_reason judge_person(
 		return ACCESS_USER_SUSPENDED;
 	case SNAP_ENDED:
 		return ACCESS_USER_ENDED;
-	case SNAP_REFUSED:
-		return ACCESS_REFUSED_LOCALLY;
 	default:
 		return ACCESS_BAD_RECORD;
 	}
@@ -225,7 +233,7 @@ void access_decide(const struct snap *s, const char *user, const char *service, 
 		now = 0;
 	r.reason = judge_person(&u, user, &meta);
 	if (r.reason != ACCESS_BAD_RECORD) {
-		r.uid = u.uid;
+		r.uid = identity_ok(&u, &meta) ? u.uid : 0;
 		r.name = u.name;
 		r.home = u.home;
 	}

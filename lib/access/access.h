@@ -39,14 +39,18 @@ enum access_reason {
 struct access_result {
 	enum access_verdict verdict;
 	enum access_reason reason;
-	uint32_t uid;	  /* of the snapshot's record; the caller requires getpwnam's to be the same */
-	uint32_t perms;	  /* union over the grants that hold now */
-	int64_t when;	  /* of the refusal: ended_at, not_after, valid_until; 0 if unknown */
+	uint32_t uid;	/* of the snapshot's record, which getpwnam's must be; 0 if it has none */
+	uint32_t perms; /* union over the grants that hold now */
+	int64_t when;	/* of the refusal: ended_at, not_after, valid_until; 0 if unknown */
 	const char *name, *home;       /* into the mapping; NULL if unknown */
 	const char *project, *contact; /* of the grant that decides; NULL if none does */
 };
 
-/* "service" is PAM's: it decides only whether sso_max_age applies (sshd: yes). */
+/*
+ * "service" is PAM's: it decides only whether sso_max_age applies (sshd: yes). Of several grants
+ * one that holds is enough. Of several refusals the result has the one that the person can do most
+ * about: SSO_STALE, then a role without login, a paused project, the most recent end.
+ */
 void access_decide(const struct snap *s, const char *user, const char *service, int64_t now,
     struct access_result *ret);
 

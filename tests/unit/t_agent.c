@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include "agent/agent.h"
 #include "base/clock.h"
 #include "base/wire.h"
+#include "fake_agent.h"
 #include "test.h"
 
 #define SLACK_MS 250 /* what a loaded machine may add to a deadline */
@@ -141,126 +138,6 @@ TEST("D6 PAM agent protocol: a user that is no username never reaches the agent'
 
 /* ---- the client against agents of every kind --------------------------------------------------
  */
-
-enum behaviour {
-	ANSWERS,
-	REFUSES,
-	WRONG_VERB,
-	WRONG_MAGIC,
-	HALF,
-	OVERSIZE,
-	CLOSES_AT_ONCE,
-	CLOSES_AFTER_READ,
-	NEVER_READS,
-	NEVER_ACCEPTS,
-	SILENT,
-	LATE,
-	PASSES_FDS,
-};
-
-static struct agent_reply kind_reply(enum behaviour how)
-{
-	struct agent_reply p = {.verb = how == WRONG_VERB ? AGENT_PING : AGENT_ENSURE_HOME};
-
-	if (how == REFUSES) {
-		p.result = -EIO;
-		snprintf(p.text, sizeof(p.text), "The home volume does not answer.");
-	}
-	return p;
-}
-
-static void send_with_fd(int fd, const struct buf *b)
-{
-	union {
-		struct cmsghdr h;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = {0};
-	struct iovec io = {.iov_base = b->data, .iov_len = b->len};
-	struct msghdr m = {.msg_iov = &io,
-	    .msg_iovlen = 1,
-	    .msg_control = &control,
-	    .msg_controllen = sizeof(control)};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(int));
-	sendmsg(fd, &m, MSG_NOSIGNAL);
-}
-
-static void serve(int fd, enum behaviour how)
-{
-	static char junk[4096];
-	const struct agent_reply p = kind_reply(how);
-	struct buf b = BUF_INIT(AGENT_PACKET_MAX);
-
-	if (how == CLOSES_AT_ONCE)
-		return;
-	if (how == NEVER_READS || how == SILENT)
-		pause();
-	recv(fd, junk, sizeof(junk), 0);
-	if (how == CLOSES_AFTER_READ)
-		return;
-	if (how == LATE)
-		usleep(600000);
-	agent_put_reply(&b, &p);
-	if (how == WRONG_MAGIC)
-		b.data[0] ^= 1;
-	if (how == PASSES_FDS)
-		send_with_fd(fd, &b);
-	else if (how == OVERSIZE)
-		send(fd, junk, sizeof(junk), MSG_NOSIGNAL);
-	else
-		send(fd, b.data, how == HALF ? b.len - 1 : b.len, MSG_NOSIGNAL);
-	buf_free(&b);
-	pause();
-}
-
-/* A child that listens at "path" and behaves so. The caller ends it with agent_end(). */
-static pid_t agent_start(const char *path, enum behaviour how)
-{
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	pid_t pid;
-
-	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
-	unlink(path);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
-	    listen(fd, how == NEVER_ACCEPTS ? 0 : 8) < 0)
-		test_fail(__FILE__, __LINE__, "cannot listen at %s", path);
-	pid = fork();
-	if (pid == 0) {
-		alarm(30);
-		if (how == NEVER_ACCEPTS)
-			pause();
-		for (;;) {
-			const int c = accept(fd, NULL, NULL);
-
-			serve(c, how);
-			close(c);
-		}
-	}
-	close(fd);
-	return pid;
-}
-
-static void agent_end(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-}
-
-static int count_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	int n = 0;
-
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
 
 static const char *socket_path(void)
 {
