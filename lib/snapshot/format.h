@@ -47,13 +47,14 @@
 #error "snapshots are read in place: little-endian machines only"
 #endif
 
-#define SNAP_MAGIC	   "PRISMSNP"
-#define SNAP_VERSION	   1
-#define SNAP_HEADER_SIZE   1024
-#define SNAP_SUPERSEDED_AT 960 /* u32, on a cache line of its own: not 0 once a newer file is out \
-				*/
-#define SNAP_ALIGN	   64
-#define SNAP_SIZE_MAX	   ((uint64_t)UINT32_MAX * SNAP_ALIGN)
+#define SNAP_MAGIC	 "PRISMSNP"
+#define SNAP_VERSION	 1
+#define SNAP_HEADER_SIZE 1024
+#define SNAP_SUPERSEDED_AT                                                     \
+	960 /* u32, on a cache line of its own: not 0 once a newer file is out \
+	     */
+#define SNAP_ALIGN    64
+#define SNAP_SIZE_MAX ((uint64_t)UINT32_MAX * SNAP_ALIGN)
 
 #define SNAP_NAME_MAX	 32    /* of users and groups, without the NUL */
 #define SNAP_ENTRY_MAX	 16000 /* strings of a passwd entry: su has a fixed buffer of 16384 */

@@ -31,9 +31,8 @@ enum snap_kind { SNAP_IDENTITY = 1, SNAP_ACCESS = 2, SNAP_KEYS = 3 };
 enum snap_state {
 	SNAP_ACTIVE = 1,
 	SNAP_SUSPENDED = 2,
-	SNAP_ENDED = 3, /* removed, or expired when the record was made */
-	SNAP_REFUSED =
-	    4, /* the host itself refuses this subject: a reason is in the agent's report */
+	SNAP_ENDED = 3,	  /* removed, or expired when the record was made */
+	SNAP_REFUSED = 4, /* the host refuses this subject; the agent's report says why */
 };
 
 /* What a role allows on a host, derived from its permissions by the central service. */
@@ -56,8 +55,7 @@ struct snap_meta {
 struct snap_group {
 	const char *name;
 	uint32_t gid;
-	bool
-	    hide_members; /* membership shows in initgroups only: prism-users, which is everybody */
+	bool hide_members; /* it shows in initgroups only: prism-users, which is everybody */
 };
 
 struct snap_project {

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#include "entry.h"
+#include "nss_prism.h"
+
+enum nss_status _nss_prism_getpwnam_r(
+    const char *name, struct passwd *result, char *buffer, size_t buflen, int *errnop)
+{
+	const struct caller c = {buffer, buflen, errnop};
+	size_t n = strlen(name);
+	enum nss_status status;
+	struct map_view v;
+
+	do {
+		struct snap_table t;
+		uint64_t at = 0;
+
+		if (!map_begin(&v))
+			return entry_no_data(errnop);
+		if (n - 1 < SNAP_NAME_MAX && map_table(&v, SNAP_SEC_NAME, &t))
+			at = snap_find_name(v.base, v.size, &t,
+			    snap_hash_name(map_load(&v.region->seed), name, n), name, n,
+			    sizeof(struct snap_person));
+		status = at == 0 ? NSS_STATUS_NOTFOUND : person_give(&v, at, &c, result);
+	} while (map_changed(&v));
+	return status;
+}
+
+enum nss_status _nss_prism_getpwuid_r(
+    uid_t uid, struct passwd *result, char *buffer, size_t buflen, int *errnop)
+{
+	const struct caller c = {buffer, buflen, errnop};
+	enum nss_status status;
+	struct map_view v;
+
+	do {
+		struct snap_table t;
+		uint64_t at = 0;
+
+		if (!map_begin(&v))
+			return entry_no_data(errnop);
+		if (map_id_allowed(map_load(&v.region->uids), uid) &&
+		    map_table(&v, SNAP_SEC_UID, &t))
+			at = snap_find_id(v.size, &t, uid);
+		status = at == 0 ? NSS_STATUS_NOTFOUND : person_give(&v, at, &c, result);
+		/* The table said that this is its record. */
+		if (status == NSS_STATUS_SUCCESS && result->pw_uid != uid)
+			status = entry_fail(&c, NSS_STATUS_UNAVAIL, EBADMSG);
+	} while (map_changed(&v));
+	return status;
+}
