@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+#include "api.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/error.h"
+#include "api/http_client.h"
+#include "base/buf.h"
+#include "command.h"
+#include "config.h"
+
+#define ANSWER_LIMIT (16 * 1024 * 1024)
+#define PATH_LIMIT   8192
+#define PREFIX	     "/api/v1"
+
+int api_use_token(struct cli *c, const char *token)
+{
+	if (http_client_set_token(c->http, token))
+		return cli_fail(c, STATUS_LOCAL, "BAD_TOKEN", "Run: prism login",
+		    "The stored login is damaged.");
+	c->logged_in = token != NULL;
+	return STATUS_OK;
+}
+
+int api_open_server(struct cli *c, const char *url, const char *pin, const char *ca_file)
+{
+	struct http_options o = {.url = url,
+	    .pin = pin ? pin : config_pin(c, url),
+	    .ca_file = ca_file ? ca_file : config_ca_file(c, url),
+	    .user_agent = "prism/" PRISM_VERSION,
+	    .timeout_ms = 30000};
+	int r;
+
+	http_client_free(c->http);
+	c->http = NULL;
+	r = http_client_new(&o, &c->http);
+	if (r == -ENOMEM)
+		return cli_fail_memory(c);
+	if (r)
+		return cli_fail(c, STATUS_USAGE, "BAD_SERVER",
+		    "Use https://HOST[:PORT]; plain http only works on this machine itself. A pin "
+		    "is the base64 of a SHA-256.",
+		    "The address %s or its pin is not acceptable.", url);
+	snprintf(c->server, sizeof(c->server), "%s", url);
+	return api_use_token(c, config_token(c, url));
+}
+
+int api_open(struct cli *c)
+{
+	const char *given = args_get(c->args, "server");
+	char url[sizeof(c->server)];
+	int r = config_open(c);
+
+	if (r)
+		return r;
+	if (!given)
+		given = config_current(c);
+	if (!given)
+		return cli_fail(c, STATUS_NO_LOGIN, "NOT_LOGGED_IN",
+		    "Run: prism login --server URL, or accept an invitation",
+		    "No Prism service is known here yet.");
+	if (config_url(given, url, sizeof(url)))
+		return cli_fail(c, STATUS_USAGE, "BAD_SERVER", "Use https://HOST[:PORT].",
+		    "%s is not the address of a service.", given);
+	return api_open_server(c, url, NULL, NULL);
+}
+
+int api_open_logged_in(struct cli *c)
+{
+	int r = api_open(c);
+
+	if (r || c->logged_in)
+		return r;
+	return cli_fail_api(c, STATUS_NO_LOGIN, API_NOT_LOGGED_IN);
+}
+
+static bool encode_piece(struct buf *b, const char *s)
+{
+	if (!*s || strcmp(s, ".") == 0 || strcmp(s, "..") == 0)
+		return false;
+	for (; *s; s++) {
+		unsigned char ch = (unsigned char)*s;
+
+		if ((ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') ||
+		    (ch >= 'A' && ch <= 'Z') || strchr("-._~", ch))
+			buf_add_char(b, *s);
+		else
+			buf_addf(b, "%%%02X", ch);
+	}
+	return true;
+}
+
+char *api_path(const char *piece, ...)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(PATH_LIMIT);
+	bool encode = false, ok = true;
+	va_list ap;
+
+	va_start(ap, piece);
+	buf_add_str(&b, PREFIX);
+	for (; piece && ok; piece = va_arg(ap, const char *)) {
+		if (encode)
+			ok = encode_piece(&b, piece);
+		else
+			buf_add_str(&b, piece);
+		encode = !encode;
+	}
+	va_end(ap);
+	return ok && !buf_error(&b) ? buf_detach(&b) : NULL;
+}
+
+static const char *unreachable_hint(int error)
+{
+	switch (error) {
+	case -EPROTO:
+		return "Do not go on before the administrator has told you the server's pin; then: "
+		       "prism login --server URL --pin PIN";
+	case -ECONNREFUSED:
+		return "Check the address and that the service runs.";
+	case -EHOSTUNREACH:
+		return "Check the address and your network (DNS, VPN, proxy).";
+	case -ETIMEDOUT:
+		return "Check your network and try again.";
+	default:
+		return "Try again; if it stays, tell the administrator.";
+	}
+}
+
+/* The service says no: its own words, where they are in the form of api/error.h. */
+static int refused(struct cli *c, const struct http_response *rp, const json_t *answer)
+{
+	const json_t *e = json_object_get(answer, "error");
+	const char *code = text_of(e, "code");
+	enum status status = STATUS_REFUSED;
+
+	if (!*code)
+		return cli_fail(c, STATUS_UNREACHABLE, "UNEXPECTED_ANSWER",
+		    "Check the address; something else may stand between you and the service.",
+		    "%s answered with status %ld, which is no answer of Prism.", c->server,
+		    rp->status);
+	if (strcmp(code, "NOT_LOGGED_IN") == 0 || strcmp(code, "LOGIN_REQUIRED") == 0)
+		status = STATUS_NO_LOGIN;
+	return cli_fail(c, status, code, text_of(e, "hint"), "%s", text_of(e, "message"));
+}
+
+static int answer_take(struct cli *c, const struct http_response *rp, json_t **ret)
+{
+	_cleanup_json_ json_t *answer = http_response_json(rp);
+
+	if (rp->status < 200 || rp->status > 299)
+		return refused(c, rp, answer);
+	if (!answer && rp->status != 204)
+		return cli_fail(c, STATUS_UNREACHABLE, "UNEXPECTED_ANSWER",
+		    "Check the address; something else may stand between you and the service.",
+		    "%s answered with something that is not JSON.", c->server);
+	if (ret)
+		*ret = TAKE_PTR(answer);
+	return STATUS_OK;
+}
+
+static void response_freep(struct http_response *r)
+{
+	http_response_free(r);
+}
+
+int api_call(struct cli *c, const char *method, char *path, json_t *body, json_t **ret)
+{
+	_cleanup_free_ char *where = path;
+	_cleanup_json_ json_t *what = body;
+	_cleanup_(response_freep) struct http_response rp;
+	int r;
+
+	http_response_init(&rp, ANSWER_LIMIT);
+	if (!where)
+		return cli_fail(c, STATUS_USAGE, "BAD_NAME", "Check the command's arguments.",
+		    "A name cannot be empty, \".\" or \"..\", nor very long.");
+	if (!what && (strcmp(method, "POST") == 0 || strcmp(method, "PATCH") == 0))
+		return cli_fail(c, STATUS_USAGE, "BAD_TEXT", "Check the command's arguments.",
+		    "A text is not valid UTF-8.");
+	r = http_request(c->http, method, where, what, 0, &rp);
+	if (r)
+		return cli_fail(
+		    c, STATUS_UNREACHABLE, "UNREACHABLE", unreachable_hint(r), "%s", rp.why);
+	return answer_take(c, &rp, ret);
+}
+
+int api_list(struct cli *c, char *path, const char *name, json_t **ret)
+{
+	_cleanup_json_ json_t *answer = NULL;
+	json_t *list;
+	int r = api_call(c, "GET", path, NULL, &answer);
+
+	if (r)
+		return r;
+	list = json_is_array(answer) ? answer : json_object_get(answer, name);
+	if (!json_is_array(list))
+		return cli_fail(c, STATUS_UNREACHABLE, "UNEXPECTED_ANSWER",
+		    "The service may be of another version.", "%s sent no list.", c->server);
+	*ret = json_incref(list);
+	return STATUS_OK;
+}

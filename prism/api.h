@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PRISM_API_H
+#define PRISM_API_H
+
+/*
+ * Calls to the service. Every function returns a status (cli.h) and has described the failure when
+ * it is not STATUS_OK.
+ */
+#include <jansson.h>
+#include "cli.h"
+
+/* Choose the service (--server, else the current one) and prepare to talk to it. */
+int api_open(struct cli *c);
+
+/*
+ * The same for a given address in the form of config_url(). "pin" and "ca_file" go before what the
+ * configuration knows for it; NULL: as configured. Stored credentials go along only if this very
+ * address issued them.
+ */
+int api_open_server(struct cli *c, const char *url, const char *pin, const char *ca_file);
+
+/* Use this token for what follows. */
+int api_use_token(struct cli *c, const char *token);
+
+/* api_open(), and a login must be there. */
+int api_open_logged_in(struct cli *c);
+
+/*
+ * "/projects/" encoded(p) "/members/" encoded(u) ...: pieces up to NULL, every second one encoded.
+ * The caller frees it. NULL when a piece cannot stand in a path ("", ".", ".."), or without memory.
+ */
+char *api_path(const char *piece, ...) __attribute__((__sentinel__));
+
+/*
+ * One call under /api/v1. Takes over "path" and "body"; GET and DELETE need no body, others refuse
+ * NULL. On success *ret is the caller's (NULL for an answer without content); "ret" may be NULL.
+ */
+int api_call(struct cli *c, const char *method, char *path, json_t *body, json_t **ret);
+
+/* The same for an answer that is a list: an array, or an object with the array as "name". */
+int api_list(struct cli *c, char *path, const char *name, json_t **ret);
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "api.h"
+#include "base/attr.h"
+#include "base/clock.h"
+#include "command.h"
+#include "config.h"
+#include "keyproof.h"
+#include "output.h"
+#include "prompt.h"
+
+/* ---- login ------------------------------------------------------------------------------------*/
+
+/* The pin and the CA file of the command line; NULL where there is none. */
+static const char *given_pin(const struct cli *c)
+{
+	const char *pin = args_get(c->args, "pin");
+
+	return pin && strncmp(pin, "sha256//", 8) == 0 ? pin + 8 : pin;
+}
+
+/* Where to log in: --server, else the current service. */
+static int login_open(struct cli *c, char *url, size_t size)
+{
+	const char *given = args_get(c->args, "server");
+	int r = config_open(c);
+
+	if (r)
+		return r;
+	if (!given)
+		given = config_current(c);
+	if (!given)
+		return cli_fail(c, STATUS_USAGE, "NO_SERVER",
+		    "Run: prism login --server https://HOST",
+		    "No Prism service is known here yet.");
+	if (config_url(given, url, size))
+		return cli_fail(c, STATUS_USAGE, "BAD_SERVER", "Use https://HOST[:PORT].",
+		    "%s is not the address of a service.", given);
+	r = api_open_server(c, url, given_pin(c), args_get(c->args, "ca-file"));
+	return r ? r : api_use_token(c, NULL);
+}
+
+/* Only a service that let us in is remembered, with the pin that it was recognized by. */
+static int login_keep(struct cli *c, const char *url, const json_t *session)
+{
+	const char *pin = given_pin(c), *ca = args_get(c->args, "ca-file");
+	int r = config_set_server(
+	    c, url, pin ? pin : config_pin(c, url), ca ? ca : config_ca_file(c, url), true);
+
+	if (r)
+		return r;
+	return config_set_session(c, url, text_of(session, "token"),
+	    text_of(json_object_get(session, "user"), "username"), text_of(session, "expires_at"));
+}
+
+static int ask_user(struct cli *c, const char *url, char *out, size_t size)
+{
+	const char *given = args_get(c->args, "user"), *known = config_username(c, url);
+	char question[128];
+
+	if (given) {
+		snprintf(out, size, "%s", given);
+		return STATUS_OK;
+	}
+	snprintf(question, sizeof(question), known ? "Username [%s]: " : "Username: %s",
+	    known ? known : "");
+	return prompt_line(c, question, known ? known : "", out, size);
+}
+
+static int login_password(struct cli *c, const char *user, const char *password, json_t **ret)
+{
+	return api_call(c, "POST", api_path("/sessions", NULL),
+	    json_pack("{s:s, s:s}", "login", user, "password", password), ret);
+}
+
+static int login_key(struct cli *c, const char *user, json_t **ret)
+{
+	_cleanup_json_ json_t *challenge = NULL;
+	char path[CONFIG_PATH_MAX];
+	json_t *proof = NULL;
+	int r = config_path(c, KEY_NAME, path);
+
+	if (!r)
+		r = api_call(c, "POST", api_path("/sessions/key/challenge", NULL),
+		    json_pack("{s:s}", "username", user), &challenge);
+	if (!r)
+		r = key_proof(c, path, text_of(challenge, "nonce"), &proof);
+	if (r)
+		return r;
+	json_object_set_new(proof, "username", json_string(user));
+	json_object_set(proof, "nonce", json_object_get(challenge, "nonce"));
+	return api_call(c, "POST", api_path("/sessions/key", NULL), proof, ret);
+}
+
+/* By password, unless the key is asked for or no password is typed. */
+static int login_session(struct cli *c, const char *user, json_t **ret)
+{
+	const char *file = args_get(c->args, "password-file");
+	char password[PASSWORD_MAX];
+	int r = STATUS_OK;
+
+	if (args_flag(c->args, "key"))
+		return login_key(c, user, ret);
+	if (file)
+		r = prompt_password_file(c, file, password, sizeof(password));
+	else
+		r = prompt_secret(c, "Password (empty: by SSH key): ", password, sizeof(password));
+	if (!r)
+		r = *password || file ? login_password(c, user, password, ret)
+				      : login_key(c, user, ret);
+	explicit_bzero(password, sizeof(password));
+	return r;
+}
+
+static int login_print(struct cli *c, const json_t *session)
+{
+	const json_t *user = json_object_get(session, "user");
+	_cleanup_json_ json_t *j = NULL;
+	char until[64];
+
+	if (c->json) {
+		j = json_pack("{s:s, s:O?, s:O?}", "server", c->server, "user",
+		    json_object_get(session, "user"), "expires_at",
+		    json_object_get(session, "expires_at"));
+		out_json(j);
+		return STATUS_OK;
+	}
+	out_title(ICON_DONE, "Logged In");
+	out_fields((struct out_field[]){{"Server", c->server},
+		       {"Username", text_of(user, "username")}, {"Name", text_of(user, "name")},
+		       {"Until", out_deadline(time_of(session, "expires_at"), c->now, until,
+				     sizeof(until))}},
+	    4);
+	return STATUS_OK;
+}
+
+static int login_run(struct cli *c)
+{
+	_cleanup_json_ json_t *session = NULL;
+	char url[512], user[256] = "";
+	int r = login_open(c, url, sizeof(url));
+
+	if (!r)
+		r = ask_user(c, url, user, sizeof(user));
+	if (!r)
+		r = login_session(c, user, &session);
+	if (!r)
+		r = login_keep(c, url, session);
+	return r ? r : login_print(c, session);
+}
+
+/* ---- logout, whoami ---------------------------------------------------------------------------*/
+
+static int logout_run(struct cli *c)
+{
+	_cleanup_json_ json_t *j = NULL;
+	int r = api_open(c);
+
+	if (r)
+		return r;
+	/* The local half goes whatever the service says: nobody stays logged in by its absence. */
+	if (c->logged_in)
+		r = api_call(c, "DELETE", api_path("/sessions/current", NULL), NULL, NULL);
+	if (config_drop_session(c, c->server))
+		return STATUS_LOCAL;
+	if (r && r != STATUS_NO_LOGIN)
+		return r;
+	if (c->json) {
+		j = json_pack("{s:s, s:b}", "server", c->server, "logged_out", 1);
+		out_json(j);
+		return STATUS_OK;
+	}
+	out_printf("Logged out of %s.\n", c->server);
+	return STATUS_OK;
+}
+
+static int whoami_run(struct cli *c)
+{
+	_cleanup_json_ json_t *me = NULL;
+	char ids[64];
+	int r = api_call(c, "GET", api_path("/me", NULL), NULL, &me);
+
+	if (r)
+		return r;
+	if (c->json) {
+		json_object_set_new(me, "server", json_string(c->server));
+		out_json(me);
+		return STATUS_OK;
+	}
+	snprintf(ids, sizeof(ids), "%lld/%lld", (long long)int_of(me, "uid"),
+	    (long long)int_of(me, "gid"));
+	out_fields((struct out_field[]){{"Username", text_of(me, "username")},
+		       {"Name", text_of(me, "name")}, {"Email", text_of(me, "email")},
+		       {"UID/GID", ids}, {"Server", c->server}},
+	    5);
+	return STATUS_OK;
+}
+
+/* ---- the table --------------------------------------------------------------------------------*/
+
+static const struct option_spec login_options[] = {
+    {"pin", "PIN", "recognize the service by its key: base64 of the SHA-256"},
+    {"ca-file", "FILE", "verify the service's certificate by this file"},
+    {"user", "USERNAME", "who you are: username or email"},
+    {"password-file", "FILE", "read the password from the first line; - is standard input"},
+    {"key", NULL, "log in with ~/.prism/ssh_keys/id_ed25519 instead of a password"},
+    {NULL},
+};
+
+const struct command login_commands[] = {
+    {"login", "", 0, 0, 0, "Log in to a service and make it the current one.", login_options,
+	login_run},
+    {"logout", "", 0, 0, 0, "Log out.", NULL, logout_run},
+    {"whoami", "", 0, 0, COMMAND_LOGIN, "Show who is logged in.", NULL, whoami_run},
+    {NULL},
+};
