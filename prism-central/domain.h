@@ -20,7 +20,8 @@
 /* What authorize() finds out about the request. */
 struct authz {
 	int64_t org, project;
-	int rank; /* of the caller's role in the scope; RANK_SUPERADMIN for a superadmin */
+	int64_t role; /* the caller's in the scope; 0: none, as a superadmin may have */
+	int rank;     /* of the caller's role in the scope; RANK_SUPERADMIN for a superadmin */
 };
 
 struct act {
@@ -49,6 +50,9 @@ void act_reply(struct act *a, int outcome, struct reply *rp);
 int authz_check(
     struct tx *t, const struct request *rq, struct authz *ret, enum api_error *ret_error);
 
+/* Does the caller's role in the scope allow this as well? 1, 0 or -errno. */
+int authz_permits(struct tx *t, const struct authz *z, const char *permission);
+
 /* JSON for the objects of prism-api(7). */
 json_t *json_time(int64_t t);	  /* RFC 3339, or null for 0 */
 json_t *json_id(int64_t id);	  /* decimal text */
@@ -56,8 +60,10 @@ json_t *json_text(const char *s); /* text, or null */
 
 /* An optional string of the body: false when it is there but no string. *ret is NULL if absent. */
 bool body_string(const struct request *rq, const char *name, const char **ret);
-/* One or more lines of plain text without control characters but newline, at most max bytes. */
+/* One line of plain text: at most max characters, none of them a control character. */
 bool text_valid(const char *s, size_t max);
+/* Copy a text column; NULL gives "". */
+void row_copy(struct rows *r, int col, char *out, size_t size);
 /* The path argument as an id: 0 if it is not one. */
 int64_t arg_id(const struct request *rq, int n);
 /* SHA-256 as lowercase hex. */

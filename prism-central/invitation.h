@@ -15,8 +15,8 @@
 #define INVITATION_SECONDS     (7 * 86400)
 #define INVITATION_SECONDS_MAX (90 * 86400)
 #define INVITATION_SECONDS_MIN 60
-#define INVITATION_MESSAGE_MAX 1000
-#define INVITATION_RESEND_GAP  60 /* seconds between two resendings */
+#define INVITATION_MESSAGE_MAX 1000 /* characters */
+#define INVITATION_RESEND_GAP  60   /* seconds between two resendings */
 
 struct invitation {
 	int64_t id, project, org, invited_by;
@@ -28,7 +28,7 @@ struct invitation {
 	char canonical[EMAIL_MAX + 1];
 	char state[16]; /* computed, see above */
 	char inviter[GECOS_MAX + 1];
-	char message[INVITATION_MESSAGE_MAX + 1];
+	char message[4 * INVITATION_MESSAGE_MAX + 1];
 };
 
 /* By id, within a project (0: any), or by the hash of the secret. 0, -ENOENT or -errno. */

@@ -3,10 +3,16 @@
 #define USER_H
 
 /* People: accounts, addresses, passwords. */
+#include "base/name.h"
 #include "domain.h"
 
-#define PASSWORD_MIN 10
-#define PASSWORD_MAX 256
+/*
+ * What a new password must be: long rather than ornate (NIST SP 800-63B §5.1.1.2). Otherwise
+ * *ret_why (static text) says what it lacks. The username may be NULL.
+ */
+#define PASSWORD_MIN 10	 /* characters */
+#define PASSWORD_MAX 256 /* bytes */
+bool password_acceptable(const char *password, const char *username, const char **ret_why);
 
 struct user {
 	int64_t id, uid;

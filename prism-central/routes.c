@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#include "audit.h"
+#include "host.h"
+#include "invitation.h"
+#include "member.h"
+#include "organization.h"
+#include "project.h"
+#include "session.h"
+#include "sshkey.h"
+#include "user.h"
+
+#define V1 "/api/v1"
+
+/*
+ * Everything that this service can be asked. A literal segment stands before a {} of the same
+ * place. Documented in prism-api(7); a test holds the two together.
+ */
+/* clang-format off */
+const struct route routes[] = {
+	{HTTP_POST, V1 "/sessions", "public", SCOPE_PUBLIC, session_post},
+	{HTTP_DELETE, V1 "/sessions/current", "self", SCOPE_SELF, session_delete},
+	{HTTP_POST, V1 "/sessions/key/challenge", "public", SCOPE_PUBLIC, session_key_challenge},
+	{HTTP_POST, V1 "/sessions/key", "public", SCOPE_PUBLIC, session_key_post},
+
+	{HTTP_GET, V1 "/me", "self", SCOPE_SELF, me_get},
+	{HTTP_PATCH, V1 "/me", "self", SCOPE_SELF, me_patch},
+	{HTTP_POST, V1 "/me/password", "self", SCOPE_SELF, me_password},
+	{HTTP_GET, V1 "/me/ssh-keys", "self", SCOPE_SELF, sshkey_list},
+	{HTTP_POST, V1 "/me/ssh-keys", "self", SCOPE_SELF, sshkey_post},
+	{HTTP_POST, V1 "/me/ssh-keys/challenge", "self", SCOPE_SELF, sshkey_challenge},
+	{HTTP_DELETE, V1 "/me/ssh-keys/{}", "self", SCOPE_SELF, sshkey_delete},
+
+	{HTTP_POST, V1 "/users", "users:create", SCOPE_DEPLOYMENT, user_post},
+	{HTTP_GET, V1 "/users/{}", "self", SCOPE_SELF, user_get},
+	{HTTP_POST, V1 "/users/{}/suspend", "users:suspend", SCOPE_DEPLOYMENT, user_suspend},
+	{HTTP_POST, V1 "/users/{}/resume", "users:suspend", SCOPE_DEPLOYMENT, user_resume},
+
+	{HTTP_GET, V1 "/organizations", "self", SCOPE_SELF, organization_list},
+	{HTTP_POST, V1 "/organizations", "orgs:create", SCOPE_DEPLOYMENT, organization_post},
+	{HTTP_PUT, V1 "/organizations/{}/members/{}", "orgs:members:manage", SCOPE_ORG,
+	    organization_member_put},
+
+	{HTTP_POST, V1 "/projects", "projects:create", SCOPE_ORG, project_post},
+	{HTTP_GET, V1 "/projects", "self", SCOPE_SELF, project_list},
+	{HTTP_GET, V1 "/projects/{}", "projects:view", SCOPE_PROJECT, project_show},
+	{HTTP_PATCH, V1 "/projects/{}", "projects:edit", SCOPE_PROJECT, project_patch},
+	{HTTP_DELETE, V1 "/projects/{}", "projects:delete", SCOPE_PROJECT, project_delete},
+	{HTTP_GET, V1 "/projects/{}/revision", "hosts:view", SCOPE_PROJECT, host_revision_show},
+
+	{HTTP_GET, V1 "/projects/{}/members", "members:view", SCOPE_PROJECT, member_list},
+	{HTTP_PATCH, V1 "/projects/{}/members/{}", "members:manage", SCOPE_PROJECT, member_patch},
+	{HTTP_DELETE, V1 "/projects/{}/members/{}", "members:manage", SCOPE_PROJECT, member_delete},
+	{HTTP_POST, V1 "/projects/{}/members/{}/suspend", "members:manage", SCOPE_PROJECT,
+	    member_suspend},
+	{HTTP_POST, V1 "/projects/{}/members/{}/resume", "members:manage", SCOPE_PROJECT,
+	    member_resume},
+
+	{HTTP_POST, V1 "/projects/{}/invitations", "invites:send", SCOPE_PROJECT, invitation_post},
+	{HTTP_GET, V1 "/projects/{}/invitations", "invites:view", SCOPE_PROJECT, invitation_list},
+	{HTTP_GET, V1 "/invitations/my", "self", SCOPE_SELF, invitation_mine},
+	{HTTP_POST, V1 "/invitations/lookup", "public", SCOPE_PUBLIC, invitation_lookup},
+	{HTTP_POST, V1 "/invitations/accept", "public", SCOPE_PUBLIC, invitation_accept},
+	{HTTP_POST, V1 "/invitations/decline", "public", SCOPE_PUBLIC, invitation_decline},
+	{HTTP_GET, V1 "/invitations/{}", "public", SCOPE_PUBLIC, invitation_lookup},
+	{HTTP_POST, V1 "/invitations/{}/accept", "public", SCOPE_PUBLIC, invitation_accept},
+	{HTTP_POST, V1 "/invitations/{}/decline", "public", SCOPE_PUBLIC, invitation_decline},
+	{HTTP_POST, V1 "/invitations/{}/resend", "invites:send", SCOPE_INVITATION,
+	    invitation_resend},
+	{HTTP_DELETE, V1 "/invitations/{}", "invites:revoke", SCOPE_INVITATION, invitation_revoke},
+
+	{HTTP_GET, V1 "/workspaces", "self", SCOPE_SELF, workspace_list},
+	{HTTP_GET, V1 "/workspaces/{}", "self", SCOPE_SELF, workspace_show},
+	{HTTP_POST, V1 "/projects/{}/host-tokens", "hosts:enrol", SCOPE_PROJECT, host_token_create},
+	{HTTP_GET, V1 "/projects/{}/hosts", "hosts:view", SCOPE_PROJECT, host_list_project},
+	{HTTP_DELETE, V1 "/hosts/{}", "hosts:remove", SCOPE_HOST_ID, host_remove},
+
+	{HTTP_POST, V1 "/hosts/enrol", "public", SCOPE_PUBLIC, host_enrol},
+	{HTTP_POST, "/oauth2/token", "public", SCOPE_PUBLIC, host_oauth_token},
+	{HTTP_GET, V1 "/hosts/self/feed", "host", SCOPE_HOST, host_feed_poll},
+	{HTTP_POST, V1 "/hosts/self/report", "host", SCOPE_HOST, host_report_store},
+
+	{HTTP_GET, V1 "/audit", "audit:view", SCOPE_DEPLOYMENT, audit_list},
+};
+/* clang-format on */
+const size_t nroutes = ARRAY_SIZE(routes);

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "audit.h"
+#include "base/encode.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "password.h"
+#include "ratelimit.h"
+#include "session.h"
+#include "sshkey.h"
+
+static const char sql_insert[] =
+    "INSERT INTO sessions (id, user_id, token_hash, how, peer, created_at, expires_at)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7)";
+static const char sql_sweep[] = "DELETE FROM sessions WHERE expires_at < $1";
+static const char sql_load[] =
+    "SELECT s.id, u.id, u.superadmin, u.username FROM sessions s JOIN users u ON u.id = s.user_id"
+    " WHERE s.token_hash = $1 AND s.revoked_at = 0 AND s.expires_at > $2 AND u.state = 'active'";
+static const char sql_holds[] =
+    "SELECT 1 FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1 AND u.id = $2"
+    " AND s.revoked_at = 0 AND s.expires_at > $3 AND u.state = 'active'";
+static const char sql_revoke[] =
+    "UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0";
+static const char sql_revoke_all[] =
+    "UPDATE sessions SET revoked_at = $3 WHERE user_id = $1 AND id <> $2 AND revoked_at = 0";
+static const char sql_password[] = "SELECT password FROM users WHERE id = $1";
+static const char sql_key[] =
+    "SELECT 1 FROM ssh_keys WHERE user_id = $1 AND fingerprint = $2 AND (state = 'active'"
+    " OR (state = 'retiring' AND not_after > $3))";
+
+/* Rows of sessions that ended so long ago tell nothing any more; the audit chain keeps them. */
+#define SESSION_KEEP (30 * 86400)
+
+int session_create(struct tx *t, const struct request *rq, int64_t user, const char *how,
+    struct session_token *ret)
+{
+	uint8_t secret[32];
+	struct session_token s = {.expires = rq->now + SESSION_SECONDS};
+	char hash[65];
+	int r = secret_random(secret, sizeof(secret));
+	if (r < 0)
+		return r;
+	memcpy(s.text, SESSION_PREFIX, strlen(SESSION_PREFIX));
+	base64url_encode(secret, sizeof(secret), s.text + strlen(SESSION_PREFIX));
+	explicit_bzero(secret, sizeof(secret));
+	sha256_hex(s.text, strlen(s.text), hash);
+	r = tx_exec(t, sql_sweep, "i", rq->now - SESSION_KEEP);
+	if (!r)
+		r = tx_exec(t, sql_insert, "iisssii", store_new_id(), user, hash, how,
+		    rq->peer ? rq->peer : "", rq->now, s.expires);
+	if (!r)
+		*ret = s;
+	explicit_bzero(&s, sizeof(s));
+	return r;
+}
+
+int session_revoke_all(struct tx *t, int64_t user, int64_t keep, int64_t now)
+{
+	return tx_exec(t, sql_revoke_all, "iii", user, keep, now);
+}
+
+json_t *session_json(const struct session_token *s, const struct user *u)
+{
+	json_t *o = json_pack("{ss, so}", "token", s->text, "expires_at", json_time(s->expires));
+	if (o && u && json_object_set_new(o, "user", user_json(u)) < 0) {
+		json_decref(o);
+		return NULL;
+	}
+	return o;
+}
+
+struct load {
+	struct request *rq;
+	char hash[65];
+	struct principal who;
+};
+
+static int load_tx(struct tx *t, void *arg)
+{
+	struct load *l = arg;
+	_cleanup_rows_ struct rows *r = NULL;
+	int n = tx_query(t, sql_load, "si", &r, l->hash, l->rq->now);
+	if (n < 0)
+		return n;
+	n = rows_next(r);
+	if (n <= 0)
+		return n < 0 ? n : -EACCES;
+	l->who.kind = PRINCIPAL_USER;
+	l->who.credential = row_int(r, 0);
+	l->who.id = row_int(r, 1);
+	l->who.superadmin = row_int(r, 2);
+	row_copy(r, 3, l->who.name, sizeof(l->who.name));
+	return 0;
+}
+
+int session_principal_load(struct request *rq, const char *bearer)
+{
+	struct load l = {.rq = rq};
+	if (strlen(bearer) != SESSION_TOKEN_LEN)
+		return -EACCES;
+	sha256_hex(bearer, SESSION_TOKEN_LEN, l.hash);
+	int r = store_tx(rq->db, STORE_READ, load_tx, &l);
+	if (!r)
+		rq->who = l.who;
+	return r;
+}
+
+int session_holds(struct tx *t, const struct principal *who, int64_t now)
+{
+	_cleanup_rows_ struct rows *r = NULL;
+	int n = tx_query(t, sql_holds, "iii", &r, who->credential, who->id, now);
+	return n < 0 ? n : rows_next(r);
+}
+
+/* ---- login with a password ------------------------------------------------------------------- */
+
+struct login_act {
+	struct act act;
+	const char *login;
+	bool verified; /* the password has been found to match "encoded" */
+	char encoded[PASSWORD_ENCODED_MAX];
+	struct user user;
+	struct session_token token;
+};
+
+/* Finds the account, and leaves its encoded password; none of either gives "". */
+static int login_find_tx(struct tx *t, struct act *a)
+{
+	struct login_act *l = (struct login_act *)a;
+	l->encoded[0] = '\0';
+	l->user = (struct user){0};
+	int r = strchr(l->login, '@') ? user_by_email(t, l->login, &l->user)
+				      : user_by_name(t, l->login, &l->user);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	_cleanup_rows_ struct rows *rows = NULL;
+	r = tx_query(t, sql_password, "i", &rows, l->user.id);
+	if (!r && rows_next(rows) > 0)
+		row_copy(rows, 0, l->encoded, sizeof(l->encoded));
+	return r;
+}
+
+static int login_open(
+    struct tx *t, struct act *a, struct user *u, const char *how, struct session_token *ret)
+{
+	struct request as = *a->rq;
+	if (!u->active)
+		return act_fail(a, API_ACCOUNT_SUSPENDED, NULL);
+	int r = session_create(t, a->rq, u->id, how, ret);
+	if (r < 0)
+		return r;
+	as.who = (struct principal){.kind = PRINCIPAL_USER, .id = u->id};
+	snprintf(as.who.name, sizeof(as.who.name), "%s", u->username);
+	r = audit_object(
+	    t, &as, "session.open", "user", u->username, json_pack("{ss}", "how", how));
+	a->json = session_json(ret, u);
+	return r;
+}
+
+/* The password may have changed since it was verified: only the very same encoding counts. */
+static int login_tx(struct tx *t, struct act *a)
+{
+	struct login_act *l = (struct login_act *)a;
+	char before[PASSWORD_ENCODED_MAX];
+	memcpy(before, l->encoded, sizeof(before));
+	int64_t id = l->user.id;
+	int r = login_find_tx(t, a);
+	bool same = !strcmp(before, l->encoded) && l->encoded[0] && id == l->user.id;
+	explicit_bzero(before, sizeof(before));
+	if (r < 0)
+		return r;
+	if (!same)
+		return act_fail(a, API_BAD_CREDENTIALS, NULL);
+	return login_open(t, a, &l->user, "password", &l->token);
+}
+
+/* Too many? Then the reply is filled. */
+static bool throttled(const struct request *rq, const char *account, struct reply *rp)
+{
+	char peer[RATELIMIT_KEY_MAX];
+	ratelimit_peer(rq->peer ? rq->peer : "", peer);
+	unsigned wait = ratelimit_take(RATELIMIT_LOGIN_PEER, peer);
+	if (!wait && account)
+		wait = ratelimit_take(RATELIMIT_LOGIN_ACCOUNT, account);
+	if (!wait)
+		return false;
+	reply_error(rp, API_TOO_MANY_REQUESTS, "Too many attempts: wait %u seconds.", wait);
+	rp->retry_after = wait;
+	return true;
+}
+
+static void login_done(struct login_act *l, const char *account, int outcome, struct reply *rp)
+{
+	if (!outcome) {
+		char peer[RATELIMIT_KEY_MAX];
+		ratelimit_peer(l->act.rq->peer ? l->act.rq->peer : "", peer);
+		ratelimit_return(RATELIMIT_LOGIN_ACCOUNT, account);
+		ratelimit_return(RATELIMIT_LOGIN_PEER, peer);
+	} else {
+		log_event(LOG_LEVEL_INFO, "login_refused", "request", "%s", l->act.rq->id, "peer",
+		    "%s", l->act.rq->peer ? l->act.rq->peer : "", NULL);
+	}
+	act_reply(&l->act, outcome, rp);
+	explicit_bzero(l, sizeof(*l));
+}
+
+/* A key for the rate limit that is bounded and the same for all spellings of one login. */
+static void account_key(const char *login, char out[65])
+{
+	char lower[EMAIL_MAX + 2];
+	size_t i = 0;
+	for (; login[i] && i < sizeof(lower) - 1; i++)
+		lower[i] = login[i] >= 'A' && login[i] <= 'Z' ? (char)(login[i] + 32) : login[i];
+	sha256_hex(lower, i, out);
+}
+
+void session_post(struct request *rq, struct reply *rp)
+{
+	struct login_act l = {.act = {.fn = login_find_tx, .rq = rq, .status = 201}};
+	const char *password = request_str(rq, "password");
+	char account[65];
+	l.login = request_str(rq, "login");
+	if (!l.login || !password || strlen(l.login) > EMAIL_MAX) {
+		reply_error(rp, API_BAD_REQUEST, "\"login\" and \"password\" are needed.");
+		return;
+	}
+	account_key(l.login, account);
+	if (throttled(rq, account, rp))
+		return;
+	int r = act_do(&l.act, STORE_READ);
+	if (!r)
+		r = password_verify(password, l.encoded[0] ? l.encoded : NULL);
+	if (!r) {
+		l.act.fn = login_tx;
+		r = act_do(&l.act, STORE_WRITE);
+	} else if (r == -EKEYREJECTED) {
+		r = act_fail(&l.act, API_BAD_CREDENTIALS, NULL);
+	}
+	login_done(&l, account, r, rp);
+}
+
+/* ---- login with a key ------------------------------------------------------------------------ */
+
+struct key_act {
+	struct act act;
+	const char *username, *nonce;
+	struct sshkey_proof proof;
+	struct session_token token;
+};
+
+static int challenge_tx(struct tx *t, struct act *a)
+{
+	struct key_act *k = (struct key_act *)a;
+	struct user u;
+	char nonce[65];
+	uint8_t random[32];
+	int r = user_by_name(t, k->username, &u);
+	if (r == -ENOENT || (!r && !u.active)) {
+		/* Nobody: a nonce that looks like any other and opens nothing. */
+		r = secret_random(random, sizeof(random));
+		if (!r)
+			hex_encode(random, sizeof(random), nonce);
+	} else if (!r) {
+		r = nonce_issue(t, u.id, "login", a->rq->now, nonce);
+	}
+	if (!r)
+		a->json = json_pack("{ss}", "nonce", nonce);
+	return r;
+}
+
+void session_key_challenge(struct request *rq, struct reply *rp)
+{
+	struct key_act k = {.act = {.fn = challenge_tx, .rq = rq, .status = 200}};
+	k.username = request_str(rq, "username");
+	if (!k.username || !username_valid(k.username))
+		reply_error(rp, API_BAD_REQUEST, "\"username\" is needed.");
+	else if (!throttled(rq, NULL, rp))
+		act_run(&k.act, STORE_WRITE, rp);
+}
+
+static int key_login_tx(struct tx *t, struct act *a)
+{
+	struct key_act *k = (struct key_act *)a;
+	struct user u;
+	int r = user_by_name(t, k->username, &u);
+	if (r < 0)
+		return r == -ENOENT ? act_fail(a, API_BAD_CREDENTIALS, NULL) : r;
+	_cleanup_rows_ struct rows *rows = NULL;
+	r = tx_query(t, sql_key, "isi", &rows, u.id, k->proof.fingerprint, a->rq->now);
+	if (r < 0)
+		return r;
+	r = rows_next(rows);
+	if (r <= 0)
+		return r < 0 ? r : act_fail(a, API_BAD_CREDENTIALS, NULL);
+	r = nonce_consume(t, u.id, "login", k->nonce, a->rq->now);
+	if (r < 0)
+		return r == -ENOENT ? act_fail(a, API_BAD_CREDENTIALS, NULL) : r;
+	return login_open(t, a, &u, "key", &k->token);
+}
+
+void session_key_post(struct request *rq, struct reply *rp)
+{
+	struct key_act k = {.act = {.fn = key_login_tx, .rq = rq, .status = 201}};
+	k.username = request_str(rq, "username");
+	k.nonce = request_str(rq, "nonce");
+	if (!k.username || !k.nonce || !username_valid(k.username)) {
+		reply_error(rp, API_BAD_REQUEST,
+		    "\"username\", \"nonce\", \"public_key\" and \"signature\" are needed.");
+		return;
+	}
+	if (throttled(rq, NULL, rp))
+		return;
+	if (sshkey_proof_check(rq->body, k.nonce, &k.proof) != API_OK)
+		reply_error(rp, API_BAD_CREDENTIALS, "The key does not open this account.");
+	else
+		act_run(&k.act, STORE_WRITE, rp);
+	explicit_bzero(&k.token, sizeof(k.token));
+}
+
+/* ---- logout ---------------------------------------------------------------------------------- */
+
+static int logout_tx(struct tx *t, struct act *a)
+{
+	const struct principal *who = &a->rq->who;
+	int r = tx_exec(t, sql_revoke, "ii", who->credential, a->rq->now);
+	return r ? r : audit_object(t, a->rq, "session.close", "user", who->name, NULL);
+}
+
+void session_delete(struct request *rq, struct reply *rp)
+{
+	struct act a = {.fn = logout_tx, .rq = rq, .status = 204};
+	act_run(&a, STORE_WRITE, rp);
+}
