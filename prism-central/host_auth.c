@@ -276,9 +276,9 @@ static void grant_run(struct grant *g, struct reply *rp)
 
 void host_oauth_token(struct request *rq, struct reply *rp)
 {
-	const char *grant = request_str(rq, "grant_type");
-	const char *type = request_str(rq, "client_assertion_type");
-	const char *assertion = request_str(rq, "client_assertion");
+	const char *grant = request_form(rq, "grant_type");
+	const char *type = request_form(rq, "client_assertion_type");
+	const char *assertion = request_form(rq, "client_assertion");
 	struct grant g = {.rq = rq};
 
 	if (!grant) {
