@@ -242,8 +242,7 @@ static void preload_list(char *out, size_t size)
 		char *path = strchr(line, '/');
 
 		line[strcspn(line, "\n")] = '\0';
-		if (path && (strstr(path, "/libasan.so") || strstr(path, "/libubsan.so")) &&
-		    !strstr(out, path))
+		if (path && strstr(path, "/libasan.so") && !strstr(out, path))
 			snprintf(out + strlen(out), size - strlen(out), "%s ", path);
 	}
 	if (maps)

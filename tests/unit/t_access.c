@@ -10,8 +10,7 @@
 
 static struct world w;
 
-/* ---- one grant, every reason ------------------------------------------------------------------
- */
+/* ---- one grant, every reason -------------------------------------------------------------- */
 
 /* What is left out is active, sshd, and a role with hosts:login alone. */
 static const struct row {
@@ -54,6 +53,8 @@ static const struct row {
     {"removed though its date is to come", .grant = SNAP_ENDED, .not_after = NOW + DAY,
 	.want = ACCESS_ENDED},
     {"grant refused here", .grant = SNAP_REFUSED, .want = ACCESS_REFUSED_LOCALLY},
+    {"a state of a grant that nobody knows", .grant = 9, .want = ACCESS_BAD_RECORD},
+    {"a state of a project that nobody knows", .project = 9, .want = ACCESS_BAD_RECORD},
     {"project paused", .project = SNAP_SUSPENDED, .want = ACCESS_PROJECT_INACTIVE},
     {"project archived", .project = SNAP_ENDED, .want = ACCESS_PROJECT_INACTIVE},
     {"project refused here", .project = SNAP_REFUSED, .want = ACCESS_REFUSED_LOCALLY},
@@ -184,8 +185,7 @@ TEST("D1 a person without any grant is denied, not unknown")
 	EXPECT_INT(a.uid, 10001);
 }
 
-/* ---- several grants ---------------------------------------------------------------------------
- */
+/* ---- several grants ----------------------------------------------------------------------- */
 
 TEST("F2 Membership: one grant that holds is enough, and only those that hold give permissions")
 {
@@ -246,8 +246,7 @@ TEST("S1.23 of several refusals the person hears the most useful one")
 	}
 }
 
-/* ---- random worlds against a second, naive reading of the rules --------------------------------
- */
+/* ---- random worlds against a second, naive reading of the rules --------------------------- */
 
 static uint64_t dice_state = 88172645463325252ull;
 
@@ -343,8 +342,7 @@ TEST("D1 access_decide agrees with a naive reading of the rules on random worlds
 	EXPECT(allowed > 500 && denied > 500);
 }
 
-/* ---- the sentences ----------------------------------------------------------------------------
- */
+/* ---- the sentences ------------------------------------------------------------------------ */
 
 static const struct {
 	enum access_reason reason;
@@ -446,8 +444,7 @@ TEST("S1.27 nothing that a name carries reaches the terminal but its text")
 	EXPECT_HAS(text, "\303\266 ended on ");
 }
 
-/* ---- damaged files ----------------------------------------------------------------------------
- */
+/* ---- damaged files ------------------------------------------------------------------------ */
 
 /* Whether anything in the world could make this file admit "mallory", whom it does not admit. */
 static bool admits(const uint8_t *bytes, size_t n)
