@@ -156,27 +156,34 @@ static int member_rank(struct tx *t, int64_t org, int64_t user, int *ret)
 	return 0;
 }
 
-/* PUT {role}: "none" ends it. Ranks as with projects: nobody gives or touches one above their own.
- */
+/* Ranks as with projects: nobody gives or touches one above their own. */
+static int member_may_put(struct tx *t, struct act *a, int64_t user, int rank)
+{
+	int before = 0;
+	int r = member_rank(t, a->authz.org, user, &before);
+	if (!r && (rank > a->authz.rank || before > a->authz.rank))
+		return act_fail(a, API_ROLE_TOO_HIGH, NULL);
+	return r;
+}
+
+/* PUT {role}: "none" ends it. */
 static int member_put_tx(struct tx *t, struct act *a)
 {
 	const char *role = request_str(a->rq, "role");
+	bool none = role && !strcmp(role, "none");
 	struct user u;
 	int64_t id;
-	int rank = 0, before = 0;
+	int rank = 0;
 	int r = user_by_name(t, a->rq->arg[1], &u);
-	if (r == -ENOENT)
-		return act_fail(a, API_USER_NOT_FOUND, NULL);
-	bool none = role && !strcmp(role, "none");
-	if (!r && !none)
+	if (r < 0)
+		return r == -ENOENT ? act_fail(a, API_USER_NOT_FOUND, NULL) : r;
+	if (!none)
 		r = role ? role_by_slug(t, role, &id, &rank) : -ENOENT;
 	if (r == -ENOENT)
 		return act_fail(
 		    a, API_INVALID_VALUE, "\"role\" is one of owner, admin, member, none.");
 	if (!r)
-		r = member_rank(t, a->authz.org, u.id, &before);
-	if (!r && (rank > a->authz.rank || before > a->authz.rank))
-		return act_fail(a, API_ROLE_TOO_HIGH, NULL);
+		r = member_may_put(t, a, u.id, rank);
 	if (!r && none)
 		r = tx_exec(t, sql_member_delete, "ii", a->authz.org, u.id);
 	else if (!r)

@@ -23,26 +23,29 @@ bool permission_covers(const char *granted, const char *wanted)
 	return !strcmp(granted, wanted);
 }
 
+/* One part between colons: the length of its letters. */
+static size_t part_length(const char *s)
+{
+	return strspn(s, "abcdefghijklmnopqrstuvwxyz-_");
+}
+
 bool permission_valid(const char *s, bool wild)
 {
-	int parts = 1;
-	size_t len = 0;
 	if (wild && !strcmp(s, "*"))
 		return true;
-	for (; *s; s++) {
-		if (*s == ':') {
-			if (!len || ++parts > 3)
-				return false;
-			len = 0;
-		} else if (*s == '*') {
-			return wild && !len && parts > 1 && !s[1];
-		} else if ((*s >= 'a' && *s <= 'z') || *s == '-' || *s == '_') {
-			len++;
-		} else {
+	for (int parts = 1; parts <= 3; parts++) {
+		size_t n = part_length(s);
+		if (wild && parts > 1 && !strcmp(s, "*"))
+			return true;
+		if (!n)
 			return false;
-		}
+		if (!s[n])
+			return parts > 1;
+		if (s[n] != ':')
+			return false;
+		s += n + 1;
 	}
-	return len && parts > 1;
+	return false;
 }
 
 int role_allows(struct tx *t, int64_t role, const char *permission)

@@ -123,28 +123,31 @@ static int taken(struct tx *t, const char *username)
 	return n < 0 ? n : rows_next(r);
 }
 
+/* The local part as a username has it: "Alice.Smith+x@..." gives "alice-smith". */
+static void username_base(const char *email, char *out, size_t size)
+{
+	static const char first[] = "abcdefghijklmnopqrstuvwxyz";
+	static const char later[] = "abcdefghijklmnopqrstuvwxyz0123456789-_";
+	size_t n = 0, end = strcspn(email, "@+");
+	for (size_t i = 0; i < end && n < size - 1; i++) {
+		char c = email[i] == '.' ? '-' : lower(email[i]);
+		if (c && strchr(n ? later : first, c))
+			out[n++] = c;
+	}
+	out[n] = '\0';
+}
+
 int user_suggest(struct tx *t, const char *email, char out[USERNAME_MAX + 1])
 {
 	char base[USERNAME_MAX - 3], name[USERNAME_MAX + 1];
-	size_t n = 0;
 	out[0] = '\0';
-	for (; *email && *email != '@' && *email != '+' && n < sizeof(base) - 1; email++) {
-		char c = lower(*email);
-		if (c == '.')
-			c = '-';
-		if ((c >= 'a' && c <= 'z') ||
-		    (n && ((c >= '0' && c <= '9') || c == '-' || c == '_')))
-			base[n++] = c;
-	}
-	base[n] = '\0';
+	username_base(email, base, sizeof(base));
 	for (int i = 1; i < 100; i++) {
 		if (i == 1)
 			snprintf(name, sizeof(name), "%s", base);
 		else
 			snprintf(name, sizeof(name), "%s%d", base, i);
-		if (!username_valid(name))
-			continue;
-		int r = taken(t, name);
+		int r = username_valid(name) ? taken(t, name) : 1;
 		if (r < 0)
 			return r;
 		if (!r) {
