@@ -9,7 +9,7 @@
 
 #define SLACK_MS 250 /* what a loaded machine may add to a deadline */
 
-/* ---- the protocol ---------------------------------------------------------------------------- */
+/* ---- the protocol ------------------------------------------------------------------------- */
 
 TEST("D6 PAM agent protocol: every request comes back as it was sent")
 {
@@ -136,8 +136,7 @@ TEST("D6 PAM agent protocol: a user that is no username never reaches the agent'
 	}
 }
 
-/* ---- the client against agents of every kind --------------------------------------------------
- */
+/* ---- the client against agents of every kind ---------------------------------------------- */
 
 static const char *socket_path(void)
 {
