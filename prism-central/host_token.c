@@ -13,7 +13,6 @@
 #include "central.h"
 #include "domain.h"
 #include "host_name.h"
-#include "signing.h"
 
 #define ENROL_SECONDS_MAX (30 * 24 * 3600)
 #define ENROL_SECONDS	  3600
@@ -85,7 +84,7 @@ static int token_text(struct token_act *ta, struct central *c, struct buf *out)
 	snprintf(t->host, sizeof(t->host), "%s", ta->name);
 	snprintf(t->pin, sizeof(t->pin), "%s", c->tls_pin);
 	snprintf(t->url, sizeof(t->url), "%s", c->config.url);
-	return token_make(t, signing_sign, c, out);
+	return token_make(t, feed_signer_sign_raw, c->signer, out);
 }
 
 static bool token_arguments(struct request *rq, struct token_act *ta, struct reply *rp)
