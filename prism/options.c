@@ -158,6 +158,8 @@ void command_synopsis(const struct command *cmd, FILE *f)
 	for (const struct option_spec *o = cmd->options; o && o->name; o++)
 		fprintf(f, o->required ? " --%s%s%s" : " [--%s%s%s]", o->name, o->arg ? " " : "",
 		    o->arg ? o->arg : "");
+	if (cmd->flags & COMMAND_REST)
+		fprintf(f, " [-- SSH-ARGUMENT ...]");
 	fprintf(f, "\n");
 }
 
