@@ -9,16 +9,17 @@
 #include "feed/feed.h"
 
 struct config {
-	char database[512];	/* "sqlite:/var/lib/prism-central/prism.db" */
-	char state_dir[256];	/* /var/lib/prism-central */
-	char listen[256];	/* "0.0.0.0:8443", TLS; "": none */
-	char listen_plain[256]; /* "127.0.0.1:8080", "unix:/run/prism-central/http.sock"; "": none */
-	char url[512];		/* base URL of every link: "https://prism.uni.edu:8443" */
-	char tls_cert[256];	/* "": generated in state_dir on first start, with its key */
+	char database[512];  /* "sqlite:/var/lib/prism-central/prism.db" */
+	char state_dir[256]; /* /var/lib/prism-central */
+	char listen[256];    /* "0.0.0.0:8443", TLS; "": none */
+	char
+	    listen_plain[256]; /* "127.0.0.1:8080", "unix:/run/prism-central/http.sock"; "": none */
+	char url[512];	       /* base URL of every link: "https://prism.uni.edu:8443" */
+	char tls_cert[256];    /* "": generated in state_dir on first start, with its key */
 	char tls_key[256];
-	char signing_key[256];	/* the feed's; "": state_dir/feed.key */
-	int workers;		/* threads that run handlers, each with a database connection */
-	int loops;		/* threads that do input, output and TLS */
+	char signing_key[256];	  /* the feed's; "": state_dir/feed.key */
+	int workers;		  /* threads that run handlers, each with a database connection */
+	int loops;		  /* threads that do input, output and TLS */
 	int connections_per_peer; /* of one address, on the TLS listener */
 	uint32_t uid_first, uid_last, gid_first, gid_last;
 	int64_t feed_validity; /* seconds */
@@ -29,15 +30,14 @@ struct config {
 
 struct http;
 struct feed_cache;
-struct signing;
 
 struct central {
 	struct config config;
 	struct feed_signer *signer;
-	struct signing *signing; /* signing.c's own */
 	uint8_t recovery_key_id[FEED_KEY_ID_LEN];
-	char tls_pin[64];	  /* base64 of SHA-256 of the certificate's public key (SPKI) */
-	struct http *http;	  /* http.c's own */
+	char tls_pin[64];  /* base64 of SHA-256 of the certificate's public key (SPKI); "" where
+			    * an authority has signed it: then clients go by that */
+	struct http *http; /* http.c's own */
 	struct feed_cache *feeds; /* host_feed.c's own */
 };
 
@@ -48,8 +48,8 @@ void config_defaults(struct config *ret);
  * and keys, repeated keys and values that do not fit are errors. 0 or -EINVAL, with "NAME:LINE:
  * reason" in why; *ret is untouched on failure.
  */
-int config_parse(const char *name, const char *text, size_t len, struct config *ret, char *why,
-    size_t why_size);
+int config_parse(
+    const char *name, const char *text, size_t len, struct config *ret, char *why, size_t why_size);
 /* The same for a file. 0 or -errno. */
 int config_load(const char *path, struct config *ret, char *why, size_t why_size);
 /* state_dir/name. 0 or -ENAMETOOLONG. */

@@ -28,10 +28,10 @@ enum principal_kind { PRINCIPAL_NONE, PRINCIPAL_USER, PRINCIPAL_HOST };
 /* Who is asking: loaded once from the bearer token, before authorization. */
 struct principal {
 	enum principal_kind kind;
-	int64_t id;	     /* of the user or host */
-	int64_t credential;  /* of the session or host token */
+	int64_t id;	    /* of the user or host */
+	int64_t credential; /* of the session or host token */
 	bool superadmin;
-	char name[64];	     /* username or host name: for audit and logs */
+	char name[64]; /* username or host name: for audit and logs */
 };
 
 #define HTTP_PATH_ARGS 3
@@ -65,16 +65,16 @@ const char *request_form(const struct request *rq, const char *name);
 
 struct reply {
 	int status;
-	json_t *json;		 /* owned */
-	const void *bytes;	 /* or these */
+	json_t *json;	   /* owned */
+	const void *bytes; /* or these */
 	size_t len;
 	void (*release)(void *); /* called with release_arg when the bytes have been sent */
 	void *release_arg;
-	const char *type;	 /* of the bytes */
-	const char *topic;	 /* parked on this */
-	int64_t park_ms;	 /* for at most so long, from the first time */
+	const char *type;  /* of the bytes */
+	const char *topic; /* parked on this */
+	int64_t park_ms;   /* for at most so long, from the first time */
 	char topic_[64];
-	unsigned retry_after;	 /* seconds; 0: no header */
+	unsigned retry_after; /* seconds; 0: no header */
 };
 
 /* Answer with JSON; takes over the reference. A NULL json becomes an internal error. */
@@ -99,14 +99,14 @@ void http_wake(struct central *c, const char *topic);
  * "scope"; a route without a permission does not start (http refuses to serve).
  */
 enum route_scope {
-	SCOPE_PUBLIC = 1,  /* permission "public": anybody */
-	SCOPE_SELF,	   /* permission "self": any person who is logged in, about themselves */
-	SCOPE_HOST,	   /* permission "host": an enrolled host, about itself */
-	SCOPE_DEPLOYMENT,  /* a superadmin */
-	SCOPE_ORG,	   /* arg[0]: id or slug of an organization */
-	SCOPE_PROJECT,	   /* arg[0]: id or slug of a project */
-	SCOPE_INVITATION,  /* arg[0]: id of an invitation: its project */
-	SCOPE_HOST_ID,	   /* arg[0]: id of a host: any of its projects */
+	SCOPE_PUBLIC = 1, /* permission "public": anybody */
+	SCOPE_SELF,	  /* permission "self": any person who is logged in, about themselves */
+	SCOPE_HOST,	  /* permission "host": an enrolled host, about itself */
+	SCOPE_DEPLOYMENT, /* a superadmin */
+	SCOPE_ORG,	  /* arg[0]: id or slug of an organization */
+	SCOPE_PROJECT,	  /* arg[0]: id or slug of a project */
+	SCOPE_INVITATION, /* arg[0]: id of an invitation: its project */
+	SCOPE_HOST_ID,	  /* arg[0]: id of a host: any of its projects */
 };
 
 struct route {
@@ -127,5 +127,16 @@ int authorize(struct request *rq, struct reply *rp);
 /* principal.c: the bearer token's owner. 0 also when there is none (kind NONE); -EACCES if the
  * token is unknown, expired or revoked. */
 int principal_load(struct request *rq, const char *bearer);
+
+/*
+ * The server. http_start() opens the listeners of the configuration and the threads behind them; 0
+ * or -errno, with a line in the log. tls_cert, tls_key: PEM files, or NULL without a TLS listener.
+ * http_stop() stops listening, lets running requests finish for at most grace_ms, runs parked ones
+ * for the last time, and ends the threads.
+ */
+int http_start(struct central *c, const char *tls_cert, const char *tls_key);
+void http_stop(struct central *c, int64_t grace_ms);
+/* The port of the TLS listener, or of the plain one; 0: none. For configurations that say 0. */
+int http_port(const struct central *c, bool tls);
 
 #endif

@@ -13,17 +13,18 @@
  *   in a safe: the service needs its public half only (state_dir/recovery.pub).
  */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "central.h"
 
 /*
- * Load the feed key and the recovery key's id into *c; where both files are missing and "create" is
- * set, make them. 0 or -errno; logs what went wrong.
+ * Load the feed key and the recovery key's id into *c (c->signer, c->recovery_key_id); with
+ * "create", make those that are missing. 0 or -errno; logs what went wrong.
  */
 int signing_open(struct central *c, bool create);
 void signing_close(struct central *c);
 
-/* Ed25519 signature by the feed key over exactly these bytes; for tokens. 0 or -errno. */
+/* Ed25519 signature by the feed key over exactly these bytes, for tokens. 0 or -errno. */
 int signing_sign(void *central, const void *p, size_t n, uint8_t sig[64]);
 
 #endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/encode.h"
+#include "base/secret.h"
+#include "command.h"
+#include "user.h"
+
+#define SYNOPSIS \
+	"bootstrap --username USERNAME --email EMAIL [--name NAME] [--password-file FILE|-]"
+#define MADE_BYTES 15
+
+struct options {
+	const char *username, *email, *name, *password_file;
+};
+
+static int parse(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = {
+	    {"username", required_argument, NULL, 'u'},
+	    {"email", required_argument, NULL, 'e'},
+	    {"name", required_argument, NULL, 'n'},
+	    {"password-file", required_argument, NULL, 'p'},
+	    {0},
+	};
+
+	optind = 0;
+	for (int k; (k = getopt_long(argc, argv, "+", longs, NULL)) != -1;) {
+		switch (k) {
+		case 'u':
+			o->username = optarg;
+			break;
+		case 'e':
+			o->email = optarg;
+			break;
+		case 'n':
+			o->name = optarg;
+			break;
+		case 'p':
+			o->password_file = optarg;
+			break;
+		default:
+			return -EINVAL;
+		}
+	}
+	return optind == argc && o->username && o->email ? 0 : -EINVAL;
+}
+
+/* The first line. */
+static int read_password(const char *path, char **ret)
+{
+	_cleanup_close_ int opened =
+	    strcmp(path, "-") == 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	_cleanup_secret_ char *line = calloc(1, PASSWORD_MAX + 2);
+	int fd = strcmp(path, "-") == 0 ? STDIN_FILENO : opened;
+	size_t n = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (!line)
+		return -ENOMEM;
+	while (n <= PASSWORD_MAX) {
+		ssize_t got = read(fd, line + n, 1);
+		if (got < 0)
+			return -errno;
+		if (got == 0 || line[n] == '\n')
+			break;
+		n++;
+	}
+	line[n] = '\0';
+	if (n > PASSWORD_MAX)
+		return -EMSGSIZE;
+	*ret = TAKE_PTR(line);
+	return 0;
+}
+
+static int make_password(char **ret)
+{
+	uint8_t bytes[MADE_BYTES];
+	char *text = calloc(1, BASE64URL_LEN(MADE_BYTES) + 1);
+	int r = text ? secret_random(bytes, sizeof(bytes)) : -ENOMEM;
+
+	if (r < 0) {
+		free(text);
+		return r;
+	}
+	base64url_encode(bytes, sizeof(bytes), text);
+	explicit_bzero(bytes, sizeof(bytes));
+	*ret = text;
+	return 0;
+}
+
+int command_bootstrap(int argc, char **argv, struct config *cfg)
+{
+	_cleanup_store_ struct store *s = NULL;
+	_cleanup_secret_ char *password = NULL;
+	struct options o = {0};
+
+	if (parse(argc, argv, &o) < 0)
+		return command_usage(SYNOPSIS);
+	int r =
+	    o.password_file ? read_password(o.password_file, &password) : make_password(&password);
+	if (r < 0)
+		return command_failed(
+		    "%s: %s", o.password_file ? o.password_file : "password", strerror(-r));
+	r = state_open_store(cfg, &s);
+	if (r != 0)
+		return r;
+	const struct bootstrap b = {
+	    .username = o.username, .email = o.email, .name = o.name, .password = password};
+	r = user_bootstrap(s, cfg, &b);
+	if (r == -EEXIST)
+		return command_failed("there is a superadmin already, or the username is taken");
+	if (r == -EINVAL)
+		return command_failed("the username, address, name or password is not acceptable "
+				      "(a password has at least %d characters)",
+		    PASSWORD_MIN);
+	if (r < 0)
+		return command_failed("%s: %s", cfg->database, strerror(-r));
+	printf("%s is the first superadmin.\n", o.username);
+	if (!o.password_file)
+		printf("Password, shown only now: %s\n", password);
+	return EXIT_OK;
+}

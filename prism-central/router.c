@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+#include "base/log.h"
+#include "base/secret.h"
+#include "http_internal.h"
+
+static const char *const methods[] = {
+    [HTTP_GET] = "GET",
+    [HTTP_POST] = "POST",
+    [HTTP_PUT] = "PUT",
+    [HTTP_PATCH] = "PATCH",
+    [HTTP_DELETE] = "DELETE",
+};
+
+const char *method_name(enum http_method m)
+{
+	return (size_t)m < ARRAY_SIZE(methods) && methods[m] ? methods[m] : "-";
+}
+
+/* ---- the table ------------------------------------------------------------------------------- */
+
+static bool route_complete(const struct route *r)
+{
+	return r->method >= HTTP_GET && r->method <= HTTP_DELETE && r->path && r->path[0] == '/' &&
+	       r->permission && r->permission[0] && r->scope >= SCOPE_PUBLIC &&
+	       r->scope <= SCOPE_HOST_ID && r->handler &&
+	       (r->scope == SCOPE_PUBLIC) == (strcmp(r->permission, "public") == 0);
+}
+
+int router_check(void)
+{
+	for (size_t i = 0; i < nroutes; i++) {
+		const struct route *r = &routes[i];
+		bool ok = route_complete(r);
+		for (size_t k = 0; ok && k < i; k++)
+			ok = routes[k].method != r->method || strcmp(routes[k].path, r->path) != 0;
+		if (!ok) {
+			log_event(LOG_LEVEL_ERROR, "route", "method", "%s", method_name(r->method),
+			    "path", "%s", r->path ? r->path : "-", "reason", "%s",
+			    "incomplete, without a permission, or there twice", NULL);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+/* Compare a pattern's segments with the path's; the {} become arguments. */
+static bool match(const struct route *r, struct job *j)
+{
+	const char *args[HTTP_PATH_ARGS] = {NULL};
+	const char *p = r->path;
+	int nargs = 0;
+
+	for (int i = 0; i < j->nsegments; i++) {
+		if (*p++ != '/')
+			return false;
+		size_t n = strcspn(p, "/");
+		if (n == 2 && p[0] == '{' && p[1] == '}') {
+			if (nargs == HTTP_PATH_ARGS || !j->segments[i][0])
+				return false;
+			args[nargs++] = j->segments[i];
+		} else if (strncmp(j->segments[i], p, n) != 0 || j->segments[i][n]) {
+			return false;
+		}
+		p += n;
+	}
+	if (*p)
+		return false;
+	memcpy(j->rq.arg, args, sizeof(args));
+	return true;
+}
+
+/* The first that fits, as the table has them. */
+static const struct route *find(struct job *j, bool *ret_path_known)
+{
+	*ret_path_known = false;
+	for (size_t i = 0; i < nroutes; i++) {
+		if (!match(&routes[i], j))
+			continue;
+		if (routes[i].method == j->rq.method)
+			return &routes[i];
+		*ret_path_known = true;
+	}
+	return NULL;
+}
+
+/* ---- who is asking --------------------------------------------------------------------------- */
+
+static const char *bearer_of(const struct request *rq)
+{
+	static const char scheme[] = "Bearer ";
+	const char *v = request_header(rq, "Authorization");
+
+	if (!v || strncasecmp(v, scheme, sizeof(scheme) - 1) != 0)
+		return NULL;
+	v += sizeof(scheme) - 1;
+	return v + strspn(v, " ");
+}
+
+static int load_principal(struct request *rq, struct reply *rp)
+{
+	int r = principal_load(rq, bearer_of(rq));
+
+	if (r == 0)
+		return 0;
+	rq->who = (struct principal){.kind = PRINCIPAL_NONE};
+	/* Whoever logs in again may still send the old token along. */
+	if (r == -EACCES && rq->route->scope == SCOPE_PUBLIC)
+		return 0;
+	if (r == -EACCES)
+		reply_error(rp, API_NOT_LOGGED_IN, NULL);
+	else
+		reply_errno(rp, r);
+	return r;
+}
+
+void router_run(struct job *j)
+{
+	struct request *rq = &j->rq;
+	struct reply *rp = &j->rp;
+	bool path_known = false;
+
+	*rp = (struct reply){0};
+	rq->org = rq->project = 0;
+	rq->who = (struct principal){.kind = PRINCIPAL_NONE};
+	if (job_parse(j) < 0)
+		return;
+	rq->route = find(j, &path_known);
+	if (!rq->route) {
+		reply_error(rp, path_known ? API_METHOD_NOT_ALLOWED : API_NOT_FOUND, NULL);
+		return;
+	}
+	if (load_principal(rq, rp) < 0 || authorize(rq, rp) != 0)
+		return;
+	rq->route->handler(rq, rp);
+	if (!rp->status && !rp->topic) {
+		log_event(LOG_LEVEL_ERROR, "request", "id", "%s", rq->id, "route", "%s",
+		    rq->route->path, "reason", "%s", "the handler gave no answer", NULL);
+		reply_error(rp, API_INTERNAL, NULL);
+	}
+}
