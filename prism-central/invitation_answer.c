@@ -152,10 +152,13 @@ static int create_account(struct tx *t, struct answer_act *n)
 		return fail_username(t, n, API_INVALID_VALUE,
 		    "A username is 2 to 32 of a-z, 0-9, - and _, begins with a letter or _, and is "
 		    "not a name that the system uses.");
-	int r = user_create(t, &rq->central->config, &v, rq->now, &n->user);
-	n->created = !r;
-	if (r == -EEXIST)
+	/* Looked up first: after a failed insert there is no asking in this transaction. */
+	int r = user_by_name(t, n->username, &n->user);
+	if (!r)
 		return fail_username(t, n, API_NAME_TAKEN, "This username is taken.");
+	if (r == -ENOENT)
+		r = user_create(t, &rq->central->config, &v, rq->now, &n->user);
+	n->created = !r;
 	if (r == -ENOSPC)
 		return act_fail(&n->act, API_IDS_EXHAUSTED, NULL);
 	return r == -EADDRINUSE ? act_fail(&n->act, API_LOGIN_REQUIRED, NULL) : r;

@@ -9,7 +9,6 @@
 #include "member.h"
 #include "project.h"
 #include "ratelimit.h"
-#include "signing.h"
 
 static const char sql_insert[] =
     "INSERT INTO invitations (id, project_id, email, canonical, role_id, state, message,"
@@ -61,7 +60,7 @@ static int token_text(struct send_act *s, const struct invitation *i, struct buf
 	snprintf(k.project, sizeof(k.project), "%s", i->project_slug);
 	snprintf(k.project_name, sizeof(k.project_name), "%s", i->project_name);
 	snprintf(k.role, sizeof(k.role), "%s", i->role.slug);
-	int r = token_make(&k, signing_sign, c, out);
+	int r = token_make(&k, feed_signer_sign_raw, c->signer, out);
 	explicit_bzero(&k, sizeof(k));
 	return r;
 }
