@@ -30,9 +30,8 @@ static int sent_print(struct cli *c, const char *title, const json_t *answer)
 		{"Project", text_of(i, "project_name")},
 		{"Role", out_capital(text_of(i, "role"), role, sizeof(role))},
 		{"Expires", out_deadline(time_of(i, "expires_at"), c->now, until, sizeof(until))},
-		{"Message", text_of(i, "message")}, {"ID", text_of(i, "id")},
-		{"URL", text_of(answer, "url")}},
-	    7);
+		{"Message", text_of(i, "message")}, {"ID", text_of(i, "id")}},
+	    6);
 	out_printf("\nGive them this command; its token works once and is not shown again:\n"
 		   "prism invitation accept %s\n",
 	    text_of(answer, "token"));

@@ -118,6 +118,12 @@ static int server_keep(struct cli *c, const struct answer *a)
 				       : config_set_server(c, a->url, a->token.pin, NULL, false);
 }
 
+static int look_up(struct cli *c, const struct answer *a, json_t **ret_lookup)
+{
+	return api_call(c, "POST", api_path("/invitations/lookup", NULL),
+	    json_pack("{s:s}", "token", a->text), ret_lookup);
+}
+
 static int answer_open(struct cli *c, struct answer *a, json_t **ret_lookup)
 {
 	int r = config_open(c);
@@ -129,8 +135,13 @@ static int answer_open(struct cli *c, struct answer *a, json_t **ret_lookup)
 	if (!r)
 		r = api_open_server(c, a->url, config_knows(c, a->url) ? NULL : a->token.pin, NULL);
 	if (!r)
-		r = api_call(c, "POST", api_path("/invitations/lookup", NULL),
-		    json_pack("{s:s}", "token", a->text), ret_lookup);
+		r = look_up(c, a, ret_lookup);
+	/* A session that has ended is no reason to refuse what needs none. */
+	if (r == STATUS_NO_LOGIN && c->logged_in) {
+		r = api_use_token(c, NULL);
+		if (!r)
+			r = look_up(c, a, ret_lookup);
+	}
 	return r ? r : server_keep(c, a);
 }
 

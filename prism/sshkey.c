@@ -92,7 +92,7 @@ void sshkey_hosts_print(const json_t *key)
 		snprintf(revision, sizeof(revision), "revision %lld",
 		    (long long)int_of(h, "revision_applied"));
 		out_table_add(
-		    &t, (const char *[]){"  ", host_name(h),
+		    &t, (const char *[]){"  ", host_name(h), text_of(h, "project"),
 			    json_is_true(json_object_get(h, "present")) ? "Present" : "Not yet",
 			    revision, NULL});
 	}

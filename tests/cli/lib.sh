@@ -97,3 +97,57 @@ peer_start() {
 	PEER_URL=http://127.0.0.1:$(cut -d' ' -f1 "$T/peer/peer")
 	touch "$T/peer/requests"
 }
+
+# prism-central with HTTPS and a certificate of its own making; extra lines of configuration on stdin
+# are not read. $CENTRAL_URL, $CENTRAL_PIN, $CENTRAL_PLAIN; its superadmin is "boss".
+central_start() {
+	local port plain
+	port=$(free_port) plain=$(free_port)
+	CENTRAL_URL=https://127.0.0.1:$port CENTRAL_PLAIN=http://127.0.0.1:$plain
+	mkdir -p -m 700 "$T/central"
+	cat >"$T/central.conf" <<-END
+		[server]
+		url = $CENTRAL_URL
+		listen = 127.0.0.1:$port
+		listen_plain = 127.0.0.1:$plain
+		state_dir = $T/central
+	END
+	echo boss-password-17 >"$T/boss.password"
+	"$CENTRAL" -c "$T/central.conf" bootstrap --username boss --email boss@uni.edu \
+		--name "The Boss" --password-file "$T/boss.password" >"$T/bootstrap.log" 2>&1 || {
+		sed 's/^/# /' "$T/bootstrap.log"
+		return 1
+	}
+	central_run || return 1
+	CENTRAL_PIN=$(openssl x509 -in "$T/central/tls.crt" -noout -pubkey |
+		openssl pkey -pubin -outform DER | openssl dgst -sha256 -binary | base64)
+}
+
+central_run() {
+	"$CENTRAL" -c "$T/central.conf" serve >>"$T/central.log" 2>&1 &
+	CENTRAL_PID=$!
+	cli_pids+=("$CENTRAL_PID")
+	for _ in $(seq 200); do
+		curl -fsS "$CENTRAL_PLAIN/healthz" >/dev/null 2>&1 && return 0
+		sleep 0.05
+	done
+	sed 's/^/# /' "$T/central.log"
+	return 1
+}
+
+central_stop() {
+	kill "$CENTRAL_PID" && wait "$CENTRAL_PID" 2>/dev/null
+}
+
+# Log in as the superadmin, who has a home of their own.
+boss_login() {
+	as boss prism login --server "$CENTRAL_URL" --pin "$CENTRAL_PIN" --user boss \
+		--password-file "$T/boss.password"
+}
+
+# Invite EMAIL to PROJECT (further arguments: options) and print the token.
+invite() { # EMAIL PROJECT [OPTION...]
+	local email=$1 project=$2
+	shift 2
+	as boss prism invitation send "$email" --project "$project" --json "$@" | jq -r .token
+}
