@@ -1,0 +1,111 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Keys, credentials and files: made once, kept private, never overwritten, never sent elsewhere.
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+. tests/cli/lib.sh
+cli_home
+central_start || tap_skip_all "prism-central does not start"
+boss_login >/dev/null
+as boss prism project create lab >/dev/null
+A=$T/people/alice/.prism
+token=$(invite alice@uni.edu lab)
+run as alice prism invitation accept "$token" --yes
+[ "$status" = 0 ] && [ -s "$A/ssh_keys/id_ed25519" ] && [ -s "$A/ssh_keys/id_ed25519.pub" ]
+tap $? "S1.6 accepting makes the key pair"
+modes=$(for f in . ssh_keys ssh_keys/id_ed25519 config.json credentials.json; do mode_of "$A/$f"; done | xargs)
+[ "$modes" = "700 700 600 600 600" ]; tap $? "S1.27 folders 0700, private key, configuration and credentials 0600"
+[ "$(find "$A/ssh_keys" -mindepth 1 | wc -l)" = 2 ]; tap $? "S1.27 nothing else is left in the folder"
+ssh-keygen -l -f "$A/ssh_keys/id_ed25519.pub" | grep -q ED25519; tap $? "S1.5 the key is Ed25519"
+print=$(ssh-keygen -l -f "$A/ssh_keys/id_ed25519.pub" | cut -d' ' -f2)
+run as alice prism user ssh-key status --json
+[ "$(jq -r '.[0].fingerprint + " " + .[0].state + " " + .[0].origin' <<<"$out")" = "$print active generated" ]
+tap $? "S1.6 its public half is registered"
+grep -rq "$(sed -n 2p "$A/ssh_keys/id_ed25519")" "$T/central" "$T/central.log"; [ $? = 1 ]
+tap $? "S1.27 the private half never reaches the service"
+! grep -q pst_ "$T/central.log"; tap $? "S1.27 no token in the service's log"
+
+# A key that is there already
+mkdir -p -m 700 "$T/people/bob/.prism/ssh_keys"
+chmod 700 "$T/people/bob" "$T/people/bob/.prism"
+ssh-keygen -q -t ed25519 -N '' -C mine -f "$T/people/bob/.prism/ssh_keys/id_ed25519"
+before=$(sha256sum <"$T/people/bob/.prism/ssh_keys/id_ed25519")
+token=$(invite bob@uni.edu lab)
+run as bob prism invitation accept "$token" --yes
+[ "$status" = 0 ] && [ "$before" = "$(sha256sum <"$T/people/bob/.prism/ssh_keys/id_ed25519")" ]
+tap $? "S1.5 a key that is there is used, never overwritten"
+rm "$T/people/bob/.prism/ssh_keys/id_ed25519.pub"
+run as bob prism user provision
+[ "$status" = 0 ] && [ -s "$T/people/bob/.prism/ssh_keys/id_ed25519.pub" ] && has "$out" "Was registered already"
+tap $? "S1.23 a missing public half is made from the private one"
+
+# Modes
+chmod 644 "$A/ssh_keys/id_ed25519"
+run as alice prism user provision
+[ "$status" = 5 ] && has "$err" "--fix-keys"; tap $? "S1.23 a private key that others can read is refused: exit 5"
+chmod 755 "$A" "$A/ssh_keys" && chmod 644 "$A/credentials.json"
+run as alice prism whoami
+[ "$status" = 5 ] && has "$err" "credentials.json" && has "$err" "prism user provision --fix-keys"
+tap $? "S1.23 so are credentials"
+run as alice prism user provision --fix-keys
+modes=$(for f in . ssh_keys ssh_keys/id_ed25519 credentials.json; do mode_of "$A/$f"; done | xargs)
+[ "$status" = 0 ] && [ "$modes" = "700 700 600 600" ] && has "$out" "Repaired: ~/.prism/ssh_keys/id_ed25519 is 0600 now"
+tap $? "S1.23 user provision --fix-keys repairs them"
+mv "$A/ssh_keys/id_ed25519" "$T/lost" && mv "$A/ssh_keys/id_ed25519.pub" "$T/lost.pub"
+run as alice prism user provision --fix-keys
+[ "$status" = 0 ] && has "$out" "Made and registered" && [ "$(mode_of "$A/ssh_keys/id_ed25519")" = 600 ]
+tap $? "S1.23 a missing key is made anew and registered"
+
+# Links
+rm -rf "$T/people/link" && mkdir -m 700 "$T/people/link" "$T/elsewhere"
+ln -s "$T/elsewhere" "$T/people/link/.prism"
+token=$(invite link@uni.edu lab)
+run as link prism invitation accept "$token" --yes
+[ "$status" = 5 ] && [ -z "$(ls -A "$T/elsewhere")" ]; tap $? "S1.27 a ~/.prism that is a link is refused: exit 5"
+rm "$T/people/link/.prism" && mkdir -m 700 "$T/people/link/.prism" "$T/people/link/.prism/ssh_keys"
+echo kept >"$T/victim" && ln -s "$T/victim" "$T/people/link/.prism/ssh_keys/id_ed25519"
+run as link prism invitation accept "$token" --yes
+[ "$status" = 5 ] && [ "$(cat "$T/victim")" = kept ]; tap $? "S1.27 a key that is a link is refused"
+rm "$T/people/link/.prism/ssh_keys/id_ed25519"
+echo '{"version": 1, "servers": {}}' >"$T/victim" && chmod 600 "$T/victim"
+ln -s "$T/victim" "$T/people/link/.prism/credentials.json"
+run as link prism invitation accept "$token" --yes
+[ "$status" = 5 ] && ! grep -q pst_ "$T/victim"; tap $? "S1.27 credentials that are a link are refused"
+rm "$T/people/link/.prism/credentials.json"
+run as link prism invitation accept "$token" --yes
+[ "$status" = 0 ]; tap $? "S1.27 and without the links all is well"
+echo '{' >"$T/people/link/.prism/config.json"
+run as link prism whoami
+[ "$status" = 5 ] && has "$err" "config.json"; tap $? "S1.27 a damaged configuration is named: exit 5"
+
+# Rotation
+old=$(sha256sum <"$A/ssh_keys/id_ed25519")
+run as alice prism user ssh-key rotate --json
+kept=$A/ssh_keys/$(jq -r .old_key <<<"$out")
+[ "$status" = 0 ] && [ "$old" = "$(sha256sum <"$kept")" ] && [ "$(mode_of "$kept")" = 600 ] &&
+	[[ $kept =~ id_ed25519\.old-[0-9]{4}-[0-9]{2}-[0-9]{2}$ ]]
+tap $? "S1.27 rotate renames the old key and deletes none"
+run as alice prism user ssh-key status --json
+[ "$(jq -r '[.[] | select(.state == "retiring")] | length' <<<"$out")" = 1 ]
+tap $? "S3.21 the old key retires with a day's grace"
+run as alice prism user ssh-key rotate --grace 0
+[ "$status" = 0 ] && has "$out" "Old key ends: now" && [ "$(ls "$A/ssh_keys" | grep -c 'old.*[0-9]$')" = 2 ]
+tap $? "S3.21 --grace 0 ends it at once; a second one of the day gets a name of its own"
+run as alice prism login --key --user alice
+[ "$status" = 0 ]; tap $? "S1.27 the new key logs in"
+run as alice prism user ssh-key rotate --grace sometime
+[ "$status" = 2 ]; tap $? "S1.27 --grace takes a duration"
+ssh-keygen -q -t ed25519 -N '' -f "$T/second"
+run as alice prism user ssh-key add "$T/second"
+[ "$status" = 0 ] && has "$out" "$(ssh-keygen -l -f "$T/second.pub" | cut -d' ' -f2)"
+tap $? "S1.32 ssh-key add registers a key of one's own"
+run as boss prism user ssh-key add "$T/second"
+[ "$status" = 1 ] && has "$err" "registered already"; tap $? "S1.32 and nobody else can register it"
+run as alice prism user ssh-key add "$T/second.nothing"
+[ "$status" = 5 ]; tap $? "S1.32 a file that is not there: exit 5"
+cp "$T/second.pub" "$T/people/alice/only.pub"
+run as alice env -u SSH_AUTH_SOCK "$PRISM" user ssh-key add "$T/people/alice/only.pub"
+[ "$status" = 5 ]; tap $? "S1.6 without the private half there is no proof"
+run as alice env PATH=/nonexistent "$PRISM" user ssh-key add "$T/second"
+[ "$status" = 5 ] && has "$err" "openssh-client"; tap $? "S1.32 without ssh-keygen the package is named"
+tap_end
