@@ -22,6 +22,7 @@ put 0755 "$B/prism-sync" "$PREFIX/sbin/prism-sync"
 put 0755 "$B/prism-central" "$PREFIX/sbin/prism-central"
 put 0755 "$B/prism" "$PREFIX/bin/prism"
 put 0755 packaging/nsswitch "$PREFIX/libexec/prism/nsswitch"
+put 0755 packaging/pam-release "$PREFIX/libexec/prism/pam-release"
 put 0755 packaging/host-config "$PREFIX/libexec/prism/host-config"
 
 put_config config/prism.conf "$SYSCONFDIR/prism/prism.conf"

@@ -6,7 +6,8 @@
 #
 #	. tests/lab/lib.sh
 #	lab_enter "$@"			# from here on in the lab's own mount and process namespaces
-#	lab_rootfs [PACKAGE...]		# the Debian root, cached in build/lab/cache
+#	lab_packages			# our own, in LAB_DEBS
+#	lab_rootfs			# the Debian root, cached in build/lab/cache
 #	lab_network			# a bridge without any way out
 #	efs_start ws1 [OPTIONS]		# the home volume as host ws1 sees it
 #	host_start ws1 10.77.0.11 --bind="$(efs_mount ws1)":/efs
@@ -191,6 +192,49 @@ lab_leave()
   exit "$1"
 }
 
+# ---- the packages --------------------------------------------------------------------------------
+
+lab_packages_stale()
+{
+  local newest
+  newest=$(find "$LAB_DEBS" -name 'prism_*.deb' -print -quit 2>/dev/null)
+  [ -n "$newest" ] || return 0
+  cd "$LAB_SOURCE" || return 0
+  [ -n "$(find Makefile config lib man nss_prism packaging pam_prism prism prism-central prism-keys \
+    prism-sync -type f -newer "$newest" -print -quit)" ]
+}
+
+# Build the packages if a source is newer than they are. LAB_DEBS in the environment names others.
+lab_packages()
+{
+  [ -z "${LAB_DEBS:-}" ] || return 0
+  LAB_DEBS=$LAB_SOURCE/build/deb
+  ! lab_packages_stale || "$LAB_SOURCE/packaging/build-deb.sh" >&2 || lab_die "no packages, no lab"
+}
+
+# What they depend on beside each other, for the root.
+lab_package_depends()
+{
+  local deb
+  for deb in "$LAB_DEBS"/*.deb; do
+    dpkg-deb -f "$deb" Depends
+  done | tr ',' '\n' | sed 's/|.*//; s/(.*//; s/ //g' | grep -v prism | sort -u
+}
+
+# host_install HOST PACKAGE...
+host_install()
+{
+  local host=$1 package files=()
+  shift
+  mkdir -p "$(host_root "$host")/var/cache/prism"
+  for package in "$@"; do
+    cp "$LAB_DEBS/$package"_*.deb "$(host_root "$host")/var/cache/prism/"
+    files+=(/var/cache/prism/"$package"_*.deb)
+  done
+  # shellcheck disable=SC2016,SC2086 # the host expands the pattern
+  host_run "$host" env DEBIAN_FRONTEND=noninteractive sh -c 'exec dpkg --install $1' _ "${files[*]}"
+}
+
 # ---- the Debian root -----------------------------------------------------------------------------
 
 # "URI SUITE COMPONENT" of every Debian source that this machine's apt is configured with.
@@ -252,13 +296,13 @@ lab_rootfs_build()
   : >"$root/etc/resolv.conf"
 }
 
-# lab_rootfs [PACKAGE...]: build the root once for each list of packages; sets LAB_ROOTFS.
+# Build the root once for each list of packages, with what ours depend on; sets LAB_ROOTFS.
 # Ends by hiding the machine's /run: nothing below needs it, and nothing is left in it.
 lab_rootfs()
 {
   local packages key log=$LAB_LOG/rootfs.log
-  # shellcheck disable=SC2086 # a list of words
-  packages=$(printf '%s\n' $LAB_PACKAGES "$@" | sort -u | tr '\n' ' ')
+  # shellcheck disable=SC2046,SC2086 # lists of words
+  packages=$(printf '%s\n' $LAB_PACKAGES $(lab_package_depends) | sort -u | tr '\n' ' ')
   key=$({ echo "$packages"; declare -f lab_rootfs_build; } | sha256sum | cut -c1-12)
   LAB_ROOTFS=$LAB_ROOT/cache/$LAB_SUITE-$key
   mkdir -p "$LAB_ROOT/cache/debs"
@@ -322,7 +366,7 @@ host_prepare()
     -o "lowerdir=$LAB_ROOTFS,upperdir=$dir/upper,workdir=$dir/work" "$dir/root" || return 1
   echo "$1" >"$dir/root/etc/hostname"
   cat >"$dir/root/etc/hosts" <<X
-127.0.0.1 localhost
+127.0.0.1 localhost $1
 $LAB_NET.2 central
 $LAB_NET.11 ws1
 $LAB_NET.12 ws2
