@@ -104,8 +104,10 @@ TEST("D6 PAM a uid of Prism's ranges without a record is refused, other director
 	EXPECT_STR(said.text, "");
 	EXPECT_INT(account("sshd", "stranger"), PAM_USER_UNKNOWN);
 	w.meta.uid_last = 3999999;
+	world_grant(world_person(&w, "zero", 10003), 0);
 	EXPECT_INT(world_write(&w, dir, SNAP_ACCESS), 0);
 	EXPECT_INT(account("sshd", "far"), PAM_PERM_DENIED);
+	EXPECT_INT(account("sshd", "zero"), IGNORED);
 }
 
 TEST("D6 PAM the uid that the system resolves must be the snapshot's")

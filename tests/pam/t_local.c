@@ -24,6 +24,7 @@ TEST("D1 local means a whole, well-formed line of the passwd file")
 	    {"\n\nalice:x:1000:1000:::\n", "alice", 0},
 	    {"alice:broken\nalice:x:1:1:::\n", "alice", 0},
 	    {"alice2:x:1000:1000:::\n", "alice", -ENOENT},
+	    {"alice2:1000:1000:::\n", "alice", -ENOENT},
 	    {"alic:x:1000:1000:::\n", "alice", -ENOENT},
 	    {"alice\n", "alice", -ENOENT},
 	    {"alice:\n", "alice", -ENOENT},
