@@ -271,9 +271,9 @@ static void conn_admit(struct loop *l, struct conn *c)
 		c->fd = -1;
 		return;
 	}
-	/* A plain connection that ended unseen: its number has come back. */
+	/* A plain connection that ended unseen: its number has come back. The sweep frees it. */
 	if (l->by_fd[c->fd] && !l->by_fd[c->fd]->ssl)
-		conn_free(l->by_fd[c->fd]);
+		l->by_fd[c->fd]->deadline = 1;
 	l->by_fd[c->fd] = c;
 	conn_address(c);
 	if (c->ssl)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "audit.h"
+#include "health.h"
 #include "host.h"
 #include "invitation.h"
 #include "member.h"
@@ -79,6 +80,7 @@ const struct route routes[] = {
 	{HTTP_GET, V1 "/hosts/self/feed", "host", SCOPE_HOST, host_feed_poll},
 	{HTTP_POST, V1 "/hosts/self/report", "host", SCOPE_HOST, host_report_store},
 
+	{HTTP_GET, "/healthz", "public", SCOPE_PUBLIC, health_show},
 	{HTTP_GET, V1 "/audit", "audit:view", SCOPE_DEPLOYMENT, audit_list},
 };
 /* clang-format on */
