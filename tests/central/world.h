@@ -100,7 +100,7 @@ static inline struct answer ask_on(
 	ratelimit_reset(NULL);
 	if (!rq.route)
 		reply_error(&rp, API_NOT_FOUND, NULL);
-	else if (principal_load(&rq, token) < 0)
+	else if (principal_load(&rq, token) < 0 && rq.route->scope != SCOPE_PUBLIC)
 		reply_error(&rp, API_NOT_LOGGED_IN, NULL);
 	else if (!authorize(&rq, &rp))
 		rq.route->handler(&rq, &rp);
