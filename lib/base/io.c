@@ -59,8 +59,10 @@ static int read_all(int fd, struct buf *out)
 			return buf_error(out);
 		ssize_t got = read(fd, to, want ? want : 1);
 
-		if (want)
+		if (want) {
 			out->len -= want - (got > 0 ? (size_t)got : 0);
+			out->data[out->len] = '\0';
+		}
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)

@@ -312,6 +312,21 @@ TEST("STYLE 20 files: no link followed, modes exact, nothing half written")
 	EXPECT_INT(stat(path, &st), 0);
 }
 
+TEST("STYLE 19 a file that was read ends where it ends, whatever the memory held before")
+{
+	char path[128];
+	struct buf b;
+
+	snprintf(path, sizeof(path), "%s/short", test_tmpdir());
+	EXPECT_INT(io_replace_file(path, "abc", 3, 0600, (uid_t)-1, (gid_t)-1), 0);
+	buf_init(&b, 4096);
+	memset(buf_extend(&b, 4000), 'x', 4000);
+	buf_clear(&b);
+	EXPECT_INT(io_read_file(path, &b), 0);
+	EXPECT_STR(buf_str(&b), "abc");
+	buf_free(&b);
+}
+
 TEST("STYLE 11 the wire reader fails once and yields nothing after")
 {
 	struct buf b = BUF_INIT(1000);
