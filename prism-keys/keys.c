@@ -8,14 +8,36 @@
 #include "base/name.h"
 #include "snapshot/snapshot.h"
 
-static bool shows_keys(const struct access_result *a)
+/* Opens nothing: no shell, no subsystem, no forwarding, no terminal. See sshd(8), "restrict". */
+#define BARRED "restrict,command=\"/bin/false\" "
+
+/* How the keys are shown: "" as they are, BARRED, or NULL for not at all. */
+static const char *key_options(const struct access_result *a)
 {
-	return a->verdict == ACCESS_ALLOW ||
-	       (a->verdict == ACCESS_DENY && a->reason == ACCESS_SSO_STALE);
+	if (a->verdict == ACCESS_ALLOW)
+		return "";
+	if (a->verdict != ACCESS_DENY)
+		return NULL;
+	switch (a->reason) {
+	case ACCESS_SSO_STALE:
+		return "";
+	case ACCESS_STALE:
+	case ACCESS_USER_SUSPENDED:
+	case ACCESS_USER_ENDED:
+	case ACCESS_SUSPENDED:
+	case ACCESS_ENDED:
+	case ACCESS_EXPIRED:
+	case ACCESS_PROJECT_INACTIVE:
+	case ACCESS_NO_LOGIN:
+		return BARRED;
+	default:
+		return NULL;
+	}
 }
 
 /* One pass to check, one to print: a damaged record prints nothing, not half of it. */
-static int print_all(const struct snap *s, const struct snap_subject *u, int64_t now, FILE *out)
+static int print_all(
+    const struct snap *s, const struct snap_subject *u, const char *options, int64_t now, FILE *out)
 {
 	int count = 0;
 
@@ -28,12 +50,13 @@ static int print_all(const struct snap *s, const struct snap_subject *u, int64_t
 			continue;
 		count++;
 		if (out)
-			fprintf(out, "%s\n", k.line);
+			fprintf(out, "%s%s\n", options, k.line);
 	}
 	return count;
 }
 
-static int print_subject(const struct snap *s, const char *user, int64_t now, FILE *out)
+static int print_subject(
+    const struct snap *s, const char *user, const char *options, int64_t now, FILE *out)
 {
 	struct snap_subject u;
 	struct snap_meta meta;
@@ -44,9 +67,9 @@ static int print_subject(const struct snap *s, const char *user, int64_t now, FI
 	snap_meta(s, &meta);
 	if (now < meta.issued_at)
 		now = meta.issued_at;
-	n = print_all(s, &u, now, NULL);
+	n = print_all(s, &u, options, now, NULL);
 	if (n > 0)
-		print_all(s, &u, now, out);
+		print_all(s, &u, options, now, out);
 	if (fflush(out) != 0 || ferror(out))
 		return -EIO;
 	return n;
@@ -67,7 +90,9 @@ int keys_print(const char *dir, const char *user, uint32_t uid, int64_t now, FIL
 	access_decide(&s, user, "sshd", now, &a);
 	if (a.verdict == ACCESS_DENY && a.reason == ACCESS_BAD_RECORD)
 		return -EBADMSG;
-	if (!shows_keys(&a))
+	const char *options = key_options(&a);
+
+	if (!options)
 		return 0;
-	return a.uid == uid ? print_subject(&s, user, now, out) : -ENOTUNIQ;
+	return a.uid == uid ? print_subject(&s, user, options, now, out) : -ENOTUNIQ;
 }

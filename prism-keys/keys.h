@@ -5,10 +5,16 @@
 /*
  * The keys that sshd may accept for one person, one a line, as authorized_keys has them.
  *
- * MUST: print a whole line of a known key type without options, or nothing; print nothing for
- * anybody whom access_decide() refuses, except that too old an SSO login does not hide the keys
- * (pam_prism refuses that with a sentence, which a missing key could not show); print nothing when
- * the uid that sshd resolved is not the snapshot's; compare names whole.
+ * MUST: print a whole line of a known key type, or nothing; print no key that opens anything for
+ * anybody whom access_decide() refuses; print nothing when the uid that sshd resolved is not the
+ * snapshot's; compare names whole.
+ *
+ * A member who is refused (ended, expired, suspended, ...) keeps their keys in a barred form, with
+ * the options restrict,command="/bin/false". So whoever holds the private key gets as far as PAM's
+ * account management, whose sentence says why and whom to ask; without the key nobody learns who
+ * is or was a member; and were PAM ever out of the way, such a key would still open nothing. Too
+ * old an SSO login leaves the keys as they are: pam_prism refuses it, or accepts one made
+ * meanwhile.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -149,44 +149,53 @@ TEST("D6 prism-keys: the uid that sshd resolved must be the snapshot's")
 	}
 }
 
-TEST("F3 Suspend/expire: keys empty, for every reason but a stale SSO login")
+static const char *barred(void)
+{
+	static char text[800];
+	static const char bar[] = "restrict,command=\"/bin/false\" ";
+
+	snprintf(text, sizeof(text), "%s%s\n%s%s\n", bar, ALICE_1, bar, ALICE_2);
+	return text;
+}
+
+TEST("F3 Suspend/expire: no key opens anything, for every reason but a stale SSO login")
 {
 	stage();
 	w.people[0].grants[0].state = SNAP_SUSPENDED;
 	publish();
 	EXPECT_INT(keys("alice", "10001"), 0);
-	EXPECT_STR(out, "");
+	EXPECT_STR(out, barred());
 	w.people[0].grants[0].state = SNAP_ENDED;
 	publish();
 	EXPECT_INT(keys("alice", "10001"), 0);
-	EXPECT_STR(out, "");
+	EXPECT_STR(out, barred());
 	stage();
 	w.people[0].grants[0].not_after = clock_now();
 	publish();
 	EXPECT_INT(keys("alice", "10001"), 0);
-	EXPECT_STR(out, "");
+	EXPECT_STR(out, barred());
 	stage();
 	w.people[0].grants[0].not_after = clock_now() + 60;
 	w.meta.issued_at = clock_now() + 60;
 	publish();
 	EXPECT_INT(keys("alice", "10001"), 0);
-	EXPECT_STR(out, "");
+	EXPECT_STR(out, barred());
 	stage();
 	w.people[0].user.state = SNAP_SUSPENDED;
 	publish();
 	EXPECT_INT(keys("alice", "10001"), 0);
-	EXPECT_STR(out, "");
+	EXPECT_STR(out, barred());
 	stage();
 	w.people[0].grants[0].perms = SNAP_PERM_WRITE;
 	publish();
 	EXPECT_INT(keys("alice", "10001"), 0);
-	EXPECT_STR(out, "");
+	EXPECT_STR(out, barred());
 	stage();
 	w.meta.valid_until = clock_now();
 	w.projects[0].sso_max_age = 60;
 	publish();
 	EXPECT_INT(keys("alice", "10001"), 0);
-	EXPECT_STR(out, "");
+	EXPECT_STR(out, barred());
 	w.meta.valid_until = 0;
 	publish();
 	EXPECT_INT(keys("alice", "10001"), 0);
