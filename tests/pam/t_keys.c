@@ -276,7 +276,7 @@ TEST("S1.23 an unreadable snapshot fails with one line, and prints no key")
 	EXPECT_INT(keys("alice", "10001"), 0);
 }
 
-TEST("D4 no damaged byte prints a former member's key, or half a line")
+TEST("D4 no damaged byte makes a former member's key open anything, or prints half a line")
 {
 	static uint8_t bytes[65536];
 	char path[PATH_MAX];
@@ -295,7 +295,8 @@ TEST("D4 no damaged byte prints a former member's key, or half a line")
 
 		EXPECT_INT(pwrite(fd, &bad, 1, i), 1);
 		EXPECT(keys("alice", "10001") <= 1);
-		EXPECT_STR(out, "");
+		if (out[0])
+			EXPECT_STR(out, barred());
 		EXPECT_INT(pwrite(fd, &bytes[i], 1, i), 1);
 	}
 	close(fd);
