@@ -27,7 +27,7 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 # What every host has beside Debian's minimal system. Hosts install nothing from the network.
 LAB_PACKAGES="systemd-sysv dbus libpam-systemd libnss-systemd openssh-server openssh-client iproute2
-  sudo cron procps pamtester ca-certificates"
+  sudo cron procps pamtester curl ca-certificates"
 
 lab_say() { printf '%s\n' "lab: $*" >&2; }
 lab_die() { lab_say "$*"; exit 1; }
