@@ -588,16 +588,3 @@ int compile(struct model *m, const struct config *c, const struct local *l, uint
 	*ret = out;
 	return 0;
 }
-
-void compiled_release(struct compiled *c)
-{
-	free(c->projects);
-	free(c->groups);
-	free(c->group_names);
-	free(c->users);
-	free(c->group_indexes);
-	free(c->grants);
-	free(c->keys);
-	free(c->refused);
-	memset(c, 0, sizeof(*c));
-}

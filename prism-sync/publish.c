@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +19,19 @@ static const struct {
     {SNAPSHOT_KEYS, SNAP_KEYS, 0640},
     {SNAPSHOT_IDENTITY, SNAP_IDENTITY, 0644},
 };
+
+void compiled_release(struct compiled *c)
+{
+	free(c->projects);
+	free(c->groups);
+	free(c->group_names);
+	free(c->users);
+	free(c->group_indexes);
+	free(c->grants);
+	free(c->keys);
+	free(c->refused);
+	memset(c, 0, sizeof(*c));
+}
 
 static int write_one(int dirfd, const char *tmp, size_t i, const struct compiled *c, int64_t gid)
 {

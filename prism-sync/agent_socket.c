@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "agent_socket.h"
+#include "base/attr.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+enum { CONNECTIONS_MAX = 64, IDLE_MS = 30000, TICK_USEC = 1000000 };
+
+struct connection {
+	struct agent_server *server;
+	int fd; /* -1: free */
+	sd_event_source *io;
+	int64_t end;
+	uint64_t ticket; /* of the request that waits for its reply; 0: none */
+	uint16_t verb;
+};
+
+struct agent_server {
+	sd_event *event;
+	sd_event_source *io, *timer;
+	int fd;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	struct agent_calls calls;
+	uint64_t next_ticket;
+	struct connection connections[CONNECTIONS_MAX];
+};
+
+static void drop(struct connection *c)
+{
+	c->io = sd_event_source_disable_unref(c->io);
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
+	c->ticket = 0;
+}
+
+static void reply(struct connection *c, const struct agent_reply *r)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(AGENT_PACKET_MAX);
+
+	agent_put_reply(&b, r);
+	c->ticket = 0;
+	c->end = clock_mono_ms() + IDLE_MS;
+	if (buf_error(&b) != 0 ||
+	    send(c->fd, b.data, b.len, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)b.len)
+		drop(c);
+}
+
+static void reply_result(struct connection *c, int result, const char *text)
+{
+	struct agent_reply r = {.verb = c->verb, .result = result};
+
+	snprintf(r.text, sizeof(r.text), "%s", text);
+	reply(c, &r);
+}
+
+/* ---- verbs ----------------------------------------------------------------------------------- */
+
+static void do_ping(struct connection *c, const struct agent_request *rq)
+{
+	reply_result(c, 0, "");
+}
+
+static void do_status(struct connection *c, const struct agent_request *rq)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(AGENT_PACKET_MAX - AGENT_TEXT_MAX - 64);
+	struct agent_reply r = {.verb = c->verb};
+
+	c->server->calls.status(c->server->calls.arg, &b);
+	r.result = buf_error(&b);
+	r.json = r.result == 0 ? buf_str(&b) : "{}";
+	r.json_len = r.result == 0 ? b.len : 2;
+	reply(c, &r);
+}
+
+static void later(struct connection *c, int rc, const char *what)
+{
+	if (rc < 0)
+		reply_result(c, rc, what);
+}
+
+static void do_home(struct connection *c, const struct agent_request *rq)
+{
+	struct agent_server *s = c->server;
+
+	c->ticket = ++s->next_ticket;
+	int rc = s->calls.ensure_home(s->calls.arg, rq->user, c->ticket);
+
+	later(c, rc,
+	    rc == -ENOENT || rc == -EACCES ? "this host does not let this person in"
+					   : "the host cannot make homes now");
+}
+
+static void do_sync(struct connection *c, const struct agent_request *rq)
+{
+	struct agent_server *s = c->server;
+
+	c->ticket = ++s->next_ticket;
+	later(c, s->calls.sync(s->calls.arg, c->ticket), "a poll is under way already");
+}
+
+static const struct {
+	uint16_t verb;
+	void (*run)(struct connection *c, const struct agent_request *rq);
+} verbs[] = {
+    {AGENT_PING, do_ping},
+    {AGENT_STATUS, do_status},
+    {AGENT_ENSURE_HOME, do_home},
+    {AGENT_SYNC, do_sync},
+};
+
+static void run(struct connection *c, const void *packet, size_t n)
+{
+	struct agent_request rq;
+
+	/* One request at a time: whoever does not wait for the reply is not one of ours. */
+	if (c->ticket != 0 || agent_parse_request(packet, n, &rq) < 0) {
+		drop(c);
+		return;
+	}
+	c->verb = rq.verb;
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		if (verbs[i].verb == rq.verb) {
+			verbs[i].run(c, &rq);
+			return;
+		}
+	}
+	drop(c);
+}
+
+/* ---- the socket ------------------------------------------------------------------------------ */
+
+static int on_packet(sd_event_source *source, int fd, uint32_t revents, void *arg)
+{
+	struct connection *c = arg;
+	uint8_t packet[4096];
+	ssize_t n = recv(fd, packet, sizeof(packet), MSG_DONTWAIT | MSG_TRUNC);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n <= 0 || (size_t)n > sizeof(packet))
+		drop(c);
+	else
+		run(c, packet, (size_t)n);
+	return 0;
+}
+
+static bool is_root(int fd)
+{
+	struct ucred who;
+	socklen_t n = sizeof(who);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) == 0 && who.uid == 0;
+}
+
+static struct connection *free_slot(struct agent_server *s)
+{
+	struct connection *oldest = &s->connections[0];
+
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		if (s->connections[i].fd < 0)
+			return &s->connections[i];
+		if (s->connections[i].end < oldest->end)
+			oldest = &s->connections[i];
+	}
+	drop(oldest);
+	return oldest;
+}
+
+static int on_connect(sd_event_source *source, int fd, uint32_t revents, void *arg)
+{
+	struct agent_server *s = arg;
+	int new = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (new < 0)
+		return 0;
+	if (!is_root(new)) {
+		log_event(LOG_LEVEL_WARN, "socket-refused", "reason", "%s", "not root", NULL);
+		close(new);
+		return 0;
+	}
+	struct connection *c = free_slot(s);
+
+	c->server = s;
+	c->fd = new;
+	c->end = clock_mono_ms() + IDLE_MS;
+	if (sd_event_add_io(s->event, &c->io, new, EPOLLIN, on_packet, c) < 0)
+		drop(c);
+	return 0;
+}
+
+static int on_tick(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct agent_server *s = arg;
+
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+		if (s->connections[i].fd >= 0 && clock_mono_ms() > s->connections[i].end)
+			drop(&s->connections[i]);
+	sd_event_source_set_time_relative(source, TICK_USEC);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+void agent_server_reply(struct agent_server *s, uint64_t ticket, int result, const char *text)
+{
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+		if (s->connections[i].fd >= 0 && s->connections[i].ticket == ticket)
+			reply_result(&s->connections[i], result, text);
+}
+
+/*
+ * Bound under a name of its own and renamed, so that the name never answers "connection refused"
+ * and never has a wider mode than 0600.
+ */
+static int listen_at(struct agent_server *s)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int n = snprintf(addr.sun_path, sizeof(addr.sun_path), "%s.%d", s->path, (int)getpid());
+
+	if (n < 0 || (size_t)n >= sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	s->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (s->fd < 0)
+		return -errno;
+	unlink(addr.sun_path);
+	if (fchmod(s->fd, 0600) < 0 || bind(s->fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+	    chmod(addr.sun_path, 0600) < 0 || listen(s->fd, 64) < 0 ||
+	    rename(addr.sun_path, s->path) < 0) {
+		int rc = -errno;
+
+		unlink(addr.sun_path);
+		return rc;
+	}
+	return 0;
+}
+
+int agent_server_new(
+    sd_event *e, const char *path, const struct agent_calls *calls, struct agent_server **ret)
+{
+	struct agent_server *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return -ENOMEM;
+	s->event = e;
+	s->calls = *calls;
+	s->fd = -1;
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+		s->connections[i].fd = -1;
+	int n = snprintf(s->path, sizeof(s->path), "%s", path);
+	int rc = n < 0 || (size_t)n >= sizeof(s->path) ? -ENAMETOOLONG : listen_at(s);
+
+	if (rc == 0)
+		rc = sd_event_add_io(e, &s->io, s->fd, EPOLLIN, on_connect, s);
+	if (rc == 0)
+		rc = sd_event_add_time_relative(
+		    e, &s->timer, CLOCK_MONOTONIC, TICK_USEC, 0, on_tick, s);
+	if (rc < 0) {
+		agent_server_free(s);
+		return rc;
+	}
+	*ret = s;
+	return 0;
+}
+
+void agent_server_free(struct agent_server *s)
+{
+	if (s == NULL)
+		return;
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+		if (s->connections[i].fd >= 0)
+			drop(&s->connections[i]);
+	sd_event_source_disable_unref(s->io);
+	sd_event_source_disable_unref(s->timer);
+	if (s->fd >= 0) {
+		unlink(s->path);
+		close(s->fd);
+	}
+	free(s);
+}

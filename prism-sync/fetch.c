@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/attr.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "base/wire.h"
+#include "fetch.h"
+#include "fetch_central.h"
+#include "link.h"
+
+enum { BACKOFF_FIRST = 200, BACKOFF_MAX = 30000, QUICK_MS = 200, REPORT_RETRY_MS = 2000 };
+
+struct net {
+	int fd;
+	const struct config *config;
+	const struct identity *identity;
+	pthread_mutex_t send_lock;  /* of fd: frames of two polls must not mix */
+	pthread_mutex_t token_lock; /* held during the request for a new one */
+	struct central_token token;
+	pthread_mutex_t lock; /* of everything below; never held during a request */
+	pthread_cond_t changed;
+	char query[16384];
+	uint64_t have_seq;
+	bool progress, poke;
+	uint8_t *report;
+	size_t report_len;
+	bool sync;
+	uint32_t sync_tag;
+};
+
+static int net_send(struct net *n, enum link_type type, const struct buf *b)
+{
+	pthread_mutex_lock(&n->send_lock);
+	int rc = buf_error(b) != 0 ? buf_error(b) : link_send(n->fd, type, b->data, b->len, -1);
+
+	pthread_mutex_unlock(&n->send_lock);
+	return rc;
+}
+
+static int send_frame(void *arg, const void *msg, size_t len)
+{
+	struct net *n = arg;
+
+	pthread_mutex_lock(&n->send_lock);
+	int rc = link_send(n->fd, LINK_FRAME, msg, len, -1);
+
+	pthread_mutex_unlock(&n->send_lock);
+	return rc;
+}
+
+/* Wait on the condition for at most ms; the lock is held. */
+static void wait_ms(struct net *n, int64_t ms)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	ts.tv_sec += ms / 1000;
+	ts.tv_nsec += ms % 1000 * 1000000;
+	if (ts.tv_nsec >= 1000000000) {
+		ts.tv_sec++;
+		ts.tv_nsec -= 1000000000;
+	}
+	pthread_cond_timedwait(&n->changed, &n->lock, &ts);
+}
+
+/* Half of the delay is chance, so that a thousand hosts do not come back in the same moment. */
+static int64_t jitter(int64_t ms)
+{
+	uint32_t r = 0;
+
+	if (secret_random(&r, sizeof(r)) < 0)
+		return ms;
+	return ms / 2 + (int64_t)(r % (uint32_t)(ms / 2 + 1));
+}
+
+static int poll_now(struct net *n, struct central *c, long wait, struct central_answer *a)
+{
+	char query[sizeof(n->query)];
+
+	pthread_mutex_lock(&n->lock);
+	memcpy(query, n->query, sizeof(query));
+	pthread_mutex_unlock(&n->lock);
+	return central_poll(c, query, wait, send_frame, n, a);
+}
+
+/* ---- the poller ------------------------------------------------------------------------------ */
+
+static void tell_polled(struct net *n, uint64_t seq, int rc, const struct central_answer *a)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(2048);
+
+	wire_put_u64(&b, seq);
+	wire_put_u32(&b, (uint32_t)rc);
+	wire_put_i64(&b, a->date);
+	wire_put_str(&b, a->why);
+	net_send(n, LINK_POLLED, &b);
+}
+
+/* Sleep, unless somebody wants a poll at once. */
+static void back_off(struct net *n, int64_t ms)
+{
+	int64_t end = clock_mono_ms() + jitter(ms), left;
+
+	pthread_mutex_lock(&n->lock);
+	while (!n->poke && (left = end - clock_mono_ms()) > 0)
+		wait_ms(n, left);
+	n->poke = false;
+	pthread_mutex_unlock(&n->lock);
+}
+
+/* Until the root half has looked at everything that the poll with this seq brought. */
+static uint64_t wait_have(struct net *n, uint64_t seq, bool *ret_progress)
+{
+	pthread_mutex_lock(&n->lock);
+	while (n->have_seq == seq)
+		pthread_cond_wait(&n->changed, &n->lock);
+	seq = n->have_seq;
+	*ret_progress = n->progress;
+	pthread_mutex_unlock(&n->lock);
+	return seq;
+}
+
+static void *poller(void *arg)
+{
+	struct net *n = arg;
+	struct central *c = NULL;
+	int64_t delay = BACKOFF_FIRST;
+	bool progress = false;
+	uint64_t seq = wait_have(n, 0, &progress);
+
+	if (central_new(n->config, n->identity, &n->token, &n->token_lock, &c) < 0)
+		_exit(1);
+	for (;;) {
+		struct central_answer a = {.date = 0};
+		int64_t start = clock_mono_ms();
+		int rc = poll_now(n, c, (long)n->config->poll_seconds, &a);
+		bool quick = clock_mono_ms() - start < QUICK_MS;
+
+		tell_polled(n, seq, rc, &a);
+		seq = wait_have(n, seq, &progress);
+		if (rc == 0 && (progress || !quick)) {
+			delay = BACKOFF_FIRST;
+			continue;
+		}
+		back_off(n, delay);
+		delay = delay * 2 > BACKOFF_MAX ? BACKOFF_MAX : delay * 2;
+	}
+	return NULL;
+}
+
+/* ---- reports and sync ------------------------------------------------------------------------ */
+
+static void run_sync(struct net *n, struct central *c, uint32_t tag)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(2048);
+	struct central_answer a = {.date = 0};
+	int rc = poll_now(n, c, 0, &a);
+
+	wire_put_u32(&b, tag);
+	wire_put_u32(&b, (uint32_t)rc);
+	wire_put_str(&b, a.why);
+	net_send(n, LINK_SYNCED, &b);
+}
+
+/* One report; a newer one that came meanwhile takes its place when this one failed. */
+static bool run_report(struct net *n, struct central *c, uint8_t *text, size_t len)
+{
+	struct central_answer a = {.date = 0};
+	int rc = central_report(c, text, len, &a);
+
+	if (rc == 0 || rc == -EINVAL) {
+		if (rc < 0)
+			log_msg(LOG_LEVEL_WARN, "report-refused", "%s", a.why);
+		free(text);
+		return true;
+	}
+	pthread_mutex_lock(&n->lock);
+	if (n->report == NULL) {
+		n->report = text;
+		n->report_len = len;
+	} else {
+		free(text);
+	}
+	pthread_mutex_unlock(&n->lock);
+	return false;
+}
+
+static void *messenger(void *arg)
+{
+	struct net *n = arg;
+	struct central *c = NULL;
+	bool failed = false;
+
+	if (central_new(n->config, n->identity, &n->token, &n->token_lock, &c) < 0)
+		_exit(1);
+	for (;;) {
+		pthread_mutex_lock(&n->lock);
+		if (failed)
+			wait_ms(n, jitter(REPORT_RETRY_MS));
+		while (!n->sync && n->report == NULL)
+			pthread_cond_wait(&n->changed, &n->lock);
+		bool sync = n->sync;
+		uint32_t tag = n->sync_tag;
+		uint8_t *report = sync ? NULL : TAKE_PTR(n->report);
+		size_t len = n->report_len;
+
+		n->sync = false;
+		pthread_mutex_unlock(&n->lock);
+		failed = false;
+		if (sync)
+			run_sync(n, c, tag);
+		else
+			failed = !run_report(n, c, report, len);
+	}
+	return NULL;
+}
+
+/* ---- what the root half says ----------------------------------------------------------------- */
+
+static void take_have(struct net *n, struct wire *w)
+{
+	uint64_t seq = wire_u64(w);
+	bool progress = wire_u8(w) != 0;
+	size_t len = wire_left(w);
+	const uint8_t *text = wire_bytes(w, len);
+
+	if (!wire_ok(w) || len >= sizeof(n->query))
+		return;
+	memcpy(n->query, text, len);
+	n->query[len] = '\0';
+	n->have_seq = seq;
+	n->progress = progress;
+}
+
+static void take_message(struct net *n, struct link_reader *r)
+{
+	struct wire w;
+
+	wire_init(&w, r->body, r->len);
+	pthread_mutex_lock(&n->lock);
+	if (r->type == LINK_HAVE)
+		take_have(n, &w);
+	if (r->type == LINK_REPORT) {
+		free(n->report);
+		n->report = TAKE_PTR(r->body);
+		n->report_len = r->len;
+	}
+	if (r->type == LINK_SYNC) {
+		n->sync_tag = wire_u32(&w);
+		n->sync = n->poke = true;
+	}
+	pthread_cond_broadcast(&n->changed);
+	pthread_mutex_unlock(&n->lock);
+}
+
+static int net_init(struct net *n)
+{
+	pthread_condattr_t attr;
+
+	if (pthread_condattr_init(&attr) != 0 ||
+	    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) != 0 ||
+	    pthread_cond_init(&n->changed, &attr) != 0 || pthread_mutex_init(&n->lock, NULL) != 0 ||
+	    pthread_mutex_init(&n->send_lock, NULL) != 0)
+		return -ENOMEM;
+	return 0;
+}
+
+int fetch_main(int fd, const struct config *c, const struct identity *id)
+{
+	static struct net n;
+	struct link_reader r = {.have = 0};
+	pthread_attr_t attr;
+	pthread_t t;
+	int rc;
+
+	n.fd = fd;
+	n.config = c;
+	n.identity = id;
+	if (net_init(&n) < 0 || pthread_attr_init(&attr) != 0)
+		return 1;
+	pthread_attr_setstacksize(&attr, 512 * 1024);
+	if (pthread_create(&t, &attr, poller, &n) != 0 ||
+	    pthread_create(&t, &attr, messenger, &n) != 0)
+		return 1;
+	while ((rc = link_read(&r, fd)) > 0) {
+		take_message(&n, &r);
+		link_reader_next(&r);
+	}
+	/* The other threads may be in the middle of a request: the process ends them. */
+	_exit(rc == -EPIPE ? 0 : 1);
+}

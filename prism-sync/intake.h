@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef INTAKE_H
+#define INTAKE_H
+
+/*
+ * The root half's door: one raw message goes in, and is either wholly accepted (verified, applied,
+ * in the journal) or changes nothing.
+ *
+ * MUST: nothing that the network half says is believed, only what a pinned key signed; no message
+ * below the floor of its feed is accepted; a feed that the manifest does not name does not exist.
+ */
+#include "model.h"
+#include "trust.h"
+
+struct intake {
+	struct trust *trust;
+	struct model *model;
+	int dirfd;		/* of the trust folder */
+	int persist_error;	/* the last message could not be written down: -errno */
+	bool manifest_dirty;	/* the same of the manifest */
+	int64_t manifest_saved; /* valid_until of what is on disk */
+};
+
+/*
+ * Returns enum apply, or what feed_open(), model_apply_manifest() and model_apply_feed() return, or
+ * -ESTALE (below the floor). *ret is the header once the signature was good.
+ */
+int intake_message(
+    struct intake *in, const void *msg, size_t len, int64_t now, struct feed_header *ret);
+
+/*
+ * Rebuild the model from the manifest and the journals on disk, verifying everything again. What is
+ * damaged is cut off; feeds that lose something will be asked for. Returns 0, -ENOMEM or -errno.
+ */
+int intake_replay(struct intake *in);
+
+/* One word for a refusal: "bad-signature". */
+const char *intake_word(int rc);
+
+#endif

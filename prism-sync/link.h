@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LINK_H
+#define LINK_H
+
+/*
+ * The protocol on the socket pair between the halves. A message is u32 length of what follows the
+ * header, u8 type, 3 zero bytes, and that many bytes. Integers little-endian.
+ *
+ *	from the network half
+ *	LINK_FRAME	one signed message of the feed, raw
+ *	LINK_POLLED	u64 the seq of the LINK_HAVE it used, i32 result, i64 the server's clock (0:
+ *			unknown), str text: a poll has ended; its frames came before
+ *	LINK_SYNCED	u32 tag, i32 result, str text
+ *	from the root half
+ *	LINK_HAVE	u64 seq, u8 progress (the last poll brought something), then the query as
+ *text: "manifest=3&have=..." LINK_REPORT	JSON to send to the central service LINK_SYNC	u32
+ *tag: poll at once, without waiting
+ *
+ * The root half believes nothing of it: frames are verified, texts are only shown.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include "base/buf.h"
+
+enum link_type {
+	LINK_FRAME = 1,
+	LINK_POLLED,
+	LINK_SYNCED,
+	LINK_HAVE,
+	LINK_REPORT,
+	LINK_SYNC,
+	LINK_TYPES,
+};
+
+struct link_reader {
+	uint8_t head[8];
+	size_t have; /* bytes of head, then of body */
+	uint8_t *body;
+	size_t len;
+	uint8_t type;
+};
+
+/*
+ * Read what there is. 1: a whole message is in type, body, len (until link_reader_next()); 0: not
+ * yet (EAGAIN); -EPIPE: the other end is gone; -EBADMSG; -ENOMEM; another -errno.
+ */
+int link_read(struct link_reader *r, int fd);
+/* Forget the message that was read. */
+void link_reader_next(struct link_reader *r);
+
+/* Send a whole message; waits at most deadline_ms for a slow reader (-1: for ever). 0 or -errno. */
+int link_send(int fd, enum link_type type, const void *p, size_t n, int deadline_ms);
+
+#endif
