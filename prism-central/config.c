@@ -208,7 +208,7 @@ _Static_assert(ARRAY_SIZE(keys) <= 64, "struct parse has a bit for each key");
 void config_defaults(struct config *ret)
 {
 	char host[HOST_NAME_MAX + 1] = "localhost";
-	struct config c = {
+	static const struct config defaults = {
 	    .database = "",
 	    .state_dir = STATE_DIR,
 	    .listen = "0.0.0.0:8443",
@@ -226,9 +226,9 @@ void config_defaults(struct config *ret)
 	    .log_level = LOG_LEVEL_INFO,
 	};
 
-	if (gethostname(host, sizeof(host) - 1) == 0 && host[0])
-		snprintf(c.url, sizeof(c.url), "https://%s:8443", host);
-	*ret = c;
+	memcpy(ret, &defaults, sizeof(*ret));
+	gethostname(host, sizeof(host) - 1);
+	snprintf(ret->url, sizeof(ret->url), "https://%s:8443", host);
 }
 
 /* ---- parsing --------------------------------------------------------------------------------- */
