@@ -22,20 +22,20 @@ struct caller {
 	int *errnop;
 };
 
-static inline enum nss_status entry_fail(const struct caller *c, enum nss_status status, int error)
+_hot_ enum nss_status entry_fail(const struct caller *c, enum nss_status status, int error)
 {
 	*c->errnop = error;
 	return status;
 }
 
-static inline enum nss_status entry_no_data(int *errnop)
+_hot_ enum nss_status entry_no_data(int *errnop)
 {
 	*errnop = map_error();
 	return NSS_STATUS_UNAVAIL;
 }
 
 /* The password field is "*": no file can make it one that lets anybody in. */
-static inline bool entry_star(const char *s)
+_hot_ bool entry_star(const char *s)
 {
 	return s[0] == '*' && s[1] == '\0';
 }
@@ -48,7 +48,7 @@ struct person {
 };
 
 /* False: damaged. The offset is from a table, SNAP_ALIGN bytes lie behind it. */
-static inline bool person_load(const struct map_view *v, uint64_t at, struct person *ret)
+_hot_ bool person_load(const struct map_view *v, uint64_t at, struct person *ret)
 {
 	uint64_t ids = snap_load64(v->base + at), offsets = snap_load64(v->base + at + 8);
 
@@ -65,7 +65,7 @@ static inline bool person_load(const struct map_view *v, uint64_t at, struct per
 	       ret->gecos < ret->len && ret->home < ret->len && ret->shell < ret->len;
 }
 
-static inline enum nss_status person_give(
+_hot_ enum nss_status person_give(
     const struct map_view *v, uint64_t at, const struct caller *c, struct passwd *ret)
 {
 	struct person p;
@@ -92,7 +92,7 @@ static inline enum nss_status person_give(
 }
 
 /* Room for n pointers at the start of the buffer; 0 if they do not fit with "strings" bytes. */
-static inline size_t entry_pointers(const struct caller *c, uint64_t n, uint64_t strings)
+_hot_ size_t entry_pointers(const struct caller *c, uint64_t n, uint64_t strings)
 {
 	size_t pad = -(uintptr_t)c->buf & (sizeof(char *) - 1);
 	uint64_t end = pad + n * sizeof(char *);
@@ -101,7 +101,7 @@ static inline size_t entry_pointers(const struct caller *c, uint64_t n, uint64_t
 }
 
 /* The private group: the user's name and id, nobody listed. */
-static inline enum nss_status private_give(
+_hot_ enum nss_status private_give(
     const struct map_view *v, uint64_t at, const struct caller *c, struct group *ret)
 {
 	struct person p;
@@ -131,7 +131,7 @@ static inline enum nss_status private_give(
 }
 
 /* A project's group. Whether the buffer is large enough is known before its members are read. */
-static inline enum nss_status team_give(
+_hot_ enum nss_status team_give(
     const struct map_view *v, uint64_t at, const struct caller *c, struct group *ret)
 {
 	uint64_t ids = snap_load64(v->base + at), lengths = snap_load64(v->base + at + 8);

@@ -2,7 +2,7 @@
 #include "entry.h"
 #include "nss_prism.h"
 
-static enum nss_status find_name(const struct map_view *v, const char *name, size_t n,
+_hot_ enum nss_status find_name(const struct map_view *v, const char *name, size_t n,
     const struct caller *c, struct group *result)
 {
 	uint64_t hash = snap_hash_name(map_load(&v->region->seed), name, n), at;
@@ -42,19 +42,19 @@ enum nss_status _nss_prism_getgrnam_r(
 }
 
 /* An id outside a range cannot be in its table; where the ranges share ids both are asked. */
-static enum nss_status find_gid(
+_hot_ enum nss_status find_gid(
     const struct map_view *v, gid_t gid, const struct caller *c, struct group *result)
 {
 	struct snap_table t;
 	uint64_t at;
 
 	if (map_id_allowed(map_load(&v->region->gids), gid) && map_table(v, SNAP_SEC_GID, &t)) {
-		at = snap_find_id(v->size, &t, gid);
+		at = snap_find_id(v->base, v->size, &t, gid);
 		if (at != 0)
 			return team_give(v, at, c, result);
 	}
 	if (map_id_allowed(map_load(&v->region->uids), gid) && map_table(v, SNAP_SEC_UID, &t)) {
-		at = snap_find_id(v->size, &t, gid);
+		at = snap_find_id(v->base, v->size, &t, gid);
 		if (at != 0)
 			return private_give(v, at, c, result);
 	}

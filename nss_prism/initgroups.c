@@ -35,7 +35,7 @@ static bool array_grow(const struct array *a, long need)
 }
 
 /* Appends behind *end. What lies behind *end in the array is nobody's until it is moved. */
-static enum nss_status append(const struct map_view *v, uint64_t at, gid_t skip,
+_hot_ enum nss_status append(const struct map_view *v, uint64_t at, gid_t skip,
     const struct array *a, const struct caller *c, long *end)
 {
 	uint64_t gids = map_load(&v->region->gids), first;

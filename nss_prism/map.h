@@ -62,13 +62,13 @@ bool map_refresh(const struct map_region *old) __attribute__((visibility("hidden
 /* Why there is none: ENOENT, EBADMSG, ... */
 int map_error(void) __attribute__((visibility("hidden"), cold));
 
-static inline uint64_t map_load(const uint64_t *field)
+_hot_ uint64_t map_load(const uint64_t *field)
 {
 	return __atomic_load_n(field, __ATOMIC_RELAXED);
 }
 
 /* False: no data; nothing may be read, and the answer is NSS_STATUS_UNAVAIL. */
-static inline bool map_begin(struct map_view *v)
+_hot_ bool map_begin(struct map_view *v)
 {
 	for (;;) {
 		const struct map_region *r = __atomic_load_n(&map_current, __ATOMIC_ACQUIRE);
@@ -93,15 +93,14 @@ static inline bool map_begin(struct map_view *v)
 }
 
 /* What has been read since map_begin() may be a mixture: start again. */
-static inline bool map_changed(const struct map_view *v)
+_hot_ bool map_changed(const struct map_view *v)
 {
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	return __builtin_expect(map_load(&v->region->seq) != v->seq, 0);
 }
 
 /* A table of the view; false only if it is about to be found changed. */
-static inline bool map_table(
-    const struct map_view *v, enum snap_section which, struct snap_table *ret)
+_hot_ bool map_table(const struct map_view *v, enum snap_section which, struct snap_table *ret)
 {
 	uint64_t t = map_load(&v->region->table[which]);
 	uint64_t at = (t & UINT32_MAX) * SNAP_ALIGN, mask = t >> 32;
@@ -113,7 +112,7 @@ static inline bool map_table(
 }
 
 /* "range" is map_load() of a region's uids or gids. */
-static inline bool map_id_allowed(uint64_t range, uint32_t id)
+_hot_ bool map_id_allowed(uint64_t range, uint32_t id)
 {
 	return id >= (uint32_t)range && id <= (uint32_t)(range >> 32) &&
 	       id - SNAP_HOLE_FIRST > SNAP_HOLE_LAST - SNAP_HOLE_FIRST;

@@ -40,7 +40,7 @@ enum nss_status _nss_prism_getpwuid_r(
 			return entry_no_data(errnop);
 		if (map_id_allowed(map_load(&v.region->uids), uid) &&
 		    map_table(&v, SNAP_SEC_UID, &t))
-			at = snap_find_id(v.size, &t, uid);
+			at = snap_find_id(v.base, v.size, &t, uid);
 		status = at == 0 ? NSS_STATUS_NOTFOUND : person_give(&v, at, &c, result);
 		/* The table said that this is its record. */
 		if (status == NSS_STATUS_SUCCESS && result->pw_uid != uid)

@@ -235,7 +235,7 @@ int snap_subject_by_uid(const struct snap *s, uint32_t uid, struct snap_subject 
 
 	if (!has_subjects(s) || !snap_id_allowed(uid, h->uid_first, h->uid_last))
 		return -ENOENT;
-	at = snap_find_id(s->size, &t, uid);
+	at = snap_find_id(s->base, s->size, &t, uid);
 	if (at == 0)
 		return -ENOENT;
 	if (subject_at(s, at, &found) < 0 || found.uid != uid)
