@@ -123,11 +123,28 @@ static int renew(struct cli *c, struct provision *p, const char *comment)
 	return r;
 }
 
+/* A revoked key is not listed any more; only the attempt to register it tells. */
+static int provision_register(struct cli *c, struct provision *p, const char *comment)
+{
+	char path[CONFIG_PATH_MAX];
+	int r = config_path(c, KEY_NAME, path);
+
+	if (!r)
+		r = sshkey_register(c, path, p->made ? "generated" : "imported", NULL);
+	if (r == STATUS_REFUSED && strcmp(c->error.code, "KEY_TAKEN") == 0) {
+		r = renew(c, p, comment);
+		if (!r)
+			r = sshkey_register(c, path, "generated", NULL);
+	}
+	p->registered = true;
+	return r;
+}
+
 /* Have the local key registered and active. */
 static int provision_key(struct cli *c, struct provision *p)
 {
 	_cleanup_json_ json_t *before = NULL, *after = NULL;
-	char local[FINGERPRINT_MAX], path[CONFIG_PATH_MAX], comment[128];
+	char local[FINGERPRINT_MAX], comment[128];
 	const json_t *known;
 	int r = sshkey_fetch(c, &before);
 
@@ -143,12 +160,8 @@ static int provision_key(struct cli *c, struct provision *p)
 		r = renew(c, p, comment);
 		known = NULL;
 	}
-	if (!r && !known) {
-		r = config_path(c, KEY_NAME, path);
-		if (!r)
-			r = sshkey_register(c, path, p->made ? "generated" : "imported", NULL);
-		p->registered = true;
-	}
+	if (!r && !known)
+		r = provision_register(c, p, comment);
 	if (!r)
 		r = sshkey_local(c, KEY_NAME, local);
 	if (!r)

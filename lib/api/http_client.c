@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/attr.h"
 #include "base/name.h"
@@ -213,6 +214,12 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 	return buf_error(b) ? 0 : size * n;
 }
 
+/* A program that we start must not hold the connection. */
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
+{
+	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
 static void set_transport(struct http_client *c, long extra_ms, char *errors)
 {
 	CURL *h = c->curl;
@@ -225,6 +232,7 @@ static void set_transport(struct http_client *c, long extra_ms, char *errors)
 	curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, total);
 	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, total < CONNECT_MS ? total : CONNECT_MS);
 	curl_easy_setopt(h, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	curl_easy_setopt(h, CURLOPT_ERRORBUFFER, errors);
 	if (c->user_agent)
 		curl_easy_setopt(h, CURLOPT_USERAGENT, c->user_agent);

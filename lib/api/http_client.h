@@ -6,9 +6,9 @@
  * HTTPS to the central service, for the CLI and the agent's network half (libcurl).
  *
  * TLS is always verified: by the pin of the server's key where one is known, by the system's (or a
- * private) CA file otherwise. Plain http is refused but for loopback and unix sockets. Redirects are
- * not followed. Bodies have a maximum. Nothing is logged here. A loopback address or a unix socket is
- * reached without a proxy. One client serves one thread.
+ * private) CA file otherwise. Plain http is refused but for loopback and unix sockets. Redirects
+ * are not followed. Bodies have a maximum. Nothing is logged here. A loopback address or a unix
+ * socket is reached without a proxy. One client serves one thread.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,13 +45,14 @@ void http_response_free(struct http_response *r);
 
 /*
  * One request. "body" NULL: none; sent as JSON. Returns 0 when an answer came (any status),
- * -ETIMEDOUT, -ECONNREFUSED, -EHOSTUNREACH, -EPROTO (TLS: wrong pin or certificate), -EMSGSIZE, -EIO.
+ * -ETIMEDOUT, -ECONNREFUSED, -EHOSTUNREACH, -EPROTO (TLS: wrong pin or certificate), -EMSGSIZE,
+ * -EIO.
  */
 int http_request(struct http_client *c, const char *method, const char *path, const json_t *body,
     long extra_ms, struct http_response *ret);
 /* The same with a form body (application/x-www-form-urlencoded), for OAuth endpoints. */
-int http_request_form(struct http_client *c, const char *path, const char *form,
-    struct http_response *ret);
+int http_request_form(
+    struct http_client *c, const char *path, const char *form, struct http_response *ret);
 
 /* Parse a JSON body strictly (duplicates refused). NULL if it is not an object or array. */
 json_t *http_response_json(const struct http_response *r);

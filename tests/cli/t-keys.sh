@@ -93,6 +93,13 @@ run as alice prism user ssh-key rotate --grace 0
 tap $? "S3.21 --grace 0 ends it at once; a second one of the day gets a name of its own"
 run as alice prism login --key --user alice
 [ "$status" = 0 ]; tap $? "S1.27 the new key logs in"
+cp "$A/ssh_keys/id_ed25519" "$T/good" && cp "$A/ssh_keys/id_ed25519.pub" "$T/good.pub"
+cp "$(ls -d "$A"/ssh_keys/id_ed25519.old-*.2)" "$A/ssh_keys/id_ed25519" && rm "$A/ssh_keys/id_ed25519.pub"
+run as alice prism user provision
+[ "$status" = 1 ] && has "$err" "retired or revoked" && has "$err" "--fix-keys"; tap $? "S1.23 a revoked key does not come back"
+run as alice prism user provision --fix-keys
+[ "$status" = 0 ] && has "$out" "Made and registered" && has "$out" "Old key:     id_ed25519.old-"
+tap $? "S1.23 --fix-keys puts a new key in its place and keeps the file"
 run as alice prism user ssh-key rotate --grace sometime
 [ "$status" = 2 ]; tap $? "S1.27 --grace takes a duration"
 ssh-keygen -q -t ed25519 -N '' -f "$T/second"

@@ -337,8 +337,9 @@ TEST("D6 refused, unknown name, TLS to a plain port: each says what it is")
 	EXPECT_INT(c.result, -ECONNREFUSED);
 	EXPECT_HAS(c.rp.why, "refused by 127.0.0.1");
 	/* A label that no resolver may ask for: the name fails without leaving this machine. */
-	c.options.url = "https://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-			".invalid";
+	c.options.url =
+	    "https://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	    ".invalid";
 	call_run(&c, NULL);
 	EXPECT_INT(c.result, -EHOSTUNREACH);
 	EXPECT_HAS(c.rp.why, "is not known here (DNS)");

@@ -54,10 +54,14 @@ TEST("STYLE 5 what follows -- is handed on untouched")
 {
 	struct args a;
 
-	EXPECT_INT(PARSE(&a, "x", "--project", "p", "--", "--role", "-p", "22"), 0);
+	static const char *const words[] = {
+	    "x", "--project", "p", "--", "--role", "-p", "22", NULL};
+
+	EXPECT_INT(parse(&a, ARRAY_SIZE(words) - 1, words), 0);
 	EXPECT(a.rest);
 	EXPECT_STR(a.rest[0], "--role");
 	EXPECT_STR(a.rest[2], "22");
+	EXPECT(!a.rest[3]);
 	EXPECT(!args_get(&a, "role"));
 }
 
