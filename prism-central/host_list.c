@@ -2,10 +2,12 @@
 #include "host.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include "audit.h"
 #include "base/attr.h"
 #include "domain.h"
+#include "feed/feed.h"
 #include "host_feed.h"
 #include "host_name.h"
 
@@ -37,11 +39,16 @@ static json_t *workspace_json(struct rows *r, int64_t now, bool can_login)
 static const char sql_mine[] =
     "SELECT " HOST_COLUMNS ", p.state = 'active' AND u.state = 'active' AND EXISTS"
     " (SELECT 1 FROM role_permissions rp WHERE rp.role_id = m.role_id"
-    " AND rp.permission IN ('*', 'hosts:*', 'hosts:login'))"
+    " AND rp.permission IN ('*', 'hosts:*', 'hosts:login')),"
+    " CASE WHEN ha.epoch = f.epoch AND ha.revision >= fr.revision THEN 1 ELSE 0 END,"
+    " u.uid, u.username, h.report"
     " FROM memberships m JOIN users u ON u.id = m.user_id"
     " JOIN projects p ON p.id = m.project_id"
     " JOIN host_projects hp ON hp.project_id = p.id"
     " JOIN hosts h ON h.id = hp.host_id AND h.state = 'enrolled'"
+    " LEFT JOIN feeds f ON f.project_id = p.id"
+    " LEFT JOIN feed_records fr ON fr.project_id = p.id AND fr.type = $5 AND fr.subject = u.uid"
+    " LEFT JOIN host_applied ha ON ha.host_id = h.id AND ha.project_id = p.id"
     " WHERE m.user_id = $1 AND m.state = 'active' AND (m.not_after = 0 OR m.not_after > $2)"
     " AND EXISTS (SELECT 1 FROM role_permissions rp WHERE rp.role_id = m.role_id"
     " AND rp.permission IN ('*', 'hosts:*', 'hosts:view'))"
@@ -53,6 +60,41 @@ struct mine {
 	const char *project, *name; /* "": any */
 	bool one;
 };
+
+/* Why the host refuses this person, by its latest report; NULL if it does not. Owned by "report".
+ */
+static const char *refusal_of(const json_t *report, const char *username, const char *uid)
+{
+	const json_t *refusal;
+	size_t i;
+
+	json_array_foreach(json_object_get(report, "refused"), i, refusal)
+	{
+		const char *subject = json_string_value(json_object_get(refusal, "subject"));
+		const char *reason = json_string_value(json_object_get(refusal, "reason"));
+
+		if (subject && (strcmp(subject, username) == 0 || strcmp(subject, uid) == 0))
+			return reason ? reason : "refused";
+	}
+	return NULL;
+}
+
+/* What the host has of the person: {uid, gid, reason}, or null before it has taken them over. */
+static json_t *identity_json(struct rows *r)
+{
+	const char *text = row_text(r, 11), *username = row_text(r, 10);
+	json_auto_t *report = text ? json_loads(text, 0, NULL) : NULL;
+	char uid[24];
+
+	snprintf(uid, sizeof(uid), "%lld", (long long)row_int(r, 9));
+	const char *why = refusal_of(report, username ? username : "", uid);
+	if (why)
+		return json_pack("{s:n, s:n, s:s}", "uid", "gid", "reason", why);
+	if (!row_int(r, 8))
+		return json_null();
+	return json_pack("{s:I, s:I, s:n}", "uid", (json_int_t)row_int(r, 9), "gid",
+	    (json_int_t)row_int(r, 9), "reason");
+}
 
 /* A host that serves several of the person's projects is one line: login if any of them allows it.
  */
@@ -68,7 +110,12 @@ static int mine_add(json_t *list, struct rows *r, int64_t now)
 			return -ENOMEM;
 		return 0;
 	}
-	return json_array_append_new(list, workspace_json(r, now, login)) < 0 ? -ENOMEM : 0;
+	json_t *w = workspace_json(r, now, login);
+	if (!w || json_object_set_new(w, "identity", identity_json(r)) < 0) {
+		json_decref(w);
+		return -ENOMEM;
+	}
+	return json_array_append_new(list, w) < 0 ? -ENOMEM : 0;
 }
 
 static int mine_tx(struct tx *t, struct act *a)
@@ -76,7 +123,8 @@ static int mine_tx(struct tx *t, struct act *a)
 	const struct mine *m = (const struct mine *)a;
 	_cleanup_rows_ struct rows *r = NULL;
 	json_auto_t *list = json_array();
-	int rc = tx_query(t, sql_mine, "iiss", &r, a->rq->who.id, a->rq->now, m->project, m->name);
+	int rc = tx_query(t, sql_mine, "iissi", &r, a->rq->who.id, a->rq->now, m->project, m->name,
+	    (int64_t)FEED_MEMBER);
 
 	if (rc < 0 || !list)
 		return rc < 0 ? rc : -ENOMEM;

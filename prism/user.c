@@ -29,12 +29,12 @@ static void workspace_row(
 	if (time_of(w, "last_seen"))
 		clock_format_ago(time_of(w, "last_seen"), now, seen);
 	snprintf(when, sizeof(when), "Seen %s", seen);
-	if (json_object_get(there, "uid"))
+	if (json_is_integer(json_object_get(there, "uid")))
 		ids_text(there, ids, sizeof(ids));
 	if (*why) {
 		state = "Refused";
 		*differs = true;
-	} else if (json_object_get(there, "uid")) {
+	} else if (json_is_integer(json_object_get(there, "uid"))) {
 		bool same = int_of(there, "uid") == int_of(me, "uid") &&
 			    int_of(there, "gid") == int_of(me, "gid");
 

@@ -69,8 +69,17 @@ run as alice prism user ssh-key rotate --grace 0
 tap $? "S3.21 run again, it takes up the key that it had made"
 host ws1 report "$(revision)"; host ws2 report "$(revision)"
 run as alice prism user status
-[ "$status" = 0 ] && has "$out" ws1 && has "$out" "Seen just now"
-tap $? "S1.23 user status lists the workstations"
+ids=$(sed -n 's/^UID.GID: *//p' <<<"$out")
+[ "$status" = 0 ] && grep -qE "^ws1 +$ids +Same +Seen just now$" <<<"$out" && ! has "$out" mismatch
+tap $? "S1.23 user status: UID and GID here, and beside them each workstation's"
+host ws2 report "$(revision)" alice "a local account has this uid"
+run as alice prism user status
+[ "$status" = 0 ] && grep -qE "^ws2 +- +Refused +Seen just now +a local account has this uid$" <<<"$out" &&
+	has "$out" "UID/GID mismatch: ask the administrator"
+tap $? "S1.23 a workstation that refuses the person, and why"
+host ws2 report "$(revision)" bob "secret of bob"
+run as alice prism user status
+! has "$out" bob; tap $? "S1.23 nobody sees what is refused about others"
 
 # Connecting
 mkdir -p "$T/bin"
