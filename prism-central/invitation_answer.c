@@ -74,8 +74,10 @@ static int consume(struct tx *t, struct answer_act *n, int64_t id, const char *s
 }
 
 /* Guessing is hopeless and slow; whoever holds the right secret does not count. */
-static void answer_run(struct answer_act *n, enum store_mode mode, int r, struct reply *rp)
+static void answer_run(
+    struct answer_act *n, enum store_mode mode, int (*read)(struct answer_act *), struct reply *rp)
 {
+	int r;
 	const struct request *rq = n->act.rq;
 	char peer[RATELIMIT_KEY_MAX];
 	ratelimit_peer(rq->peer ? rq->peer : "", peer);
@@ -85,6 +87,7 @@ static void answer_run(struct answer_act *n, enum store_mode mode, int r, struct
 		r = act_fail(
 		    &n->act, API_TOO_MANY_REQUESTS, "Too many attempts: wait %u seconds.", wait);
 	} else {
+		r = read(n);
 		if (!r)
 			r = act_do(&n->act, mode);
 		if (r != -ECANCELED || n->act.error != API_INVITATION_NOT_FOUND)
@@ -121,7 +124,7 @@ static int lookup_tx(struct tx *t, struct act *a)
 void invitation_lookup(struct request *rq, struct reply *rp)
 {
 	struct answer_act n = {.act = {.fn = lookup_tx, .rq = rq, .status = 200}};
-	answer_run(&n, STORE_READ, read_token(&n), rp);
+	answer_run(&n, STORE_READ, read_token, rp);
 }
 
 /* ---- accept ---------------------------------------------------------------------------------- */
@@ -302,7 +305,7 @@ static int read_accept(struct answer_act *n)
 void invitation_accept(struct request *rq, struct reply *rp)
 {
 	struct answer_act n = {.act = {.fn = accept_tx, .rq = rq, .status = 200}};
-	answer_run(&n, STORE_WRITE, read_accept(&n), rp);
+	answer_run(&n, STORE_WRITE, read_accept, rp);
 }
 
 /* ---- decline --------------------------------------------------------------------------------- */
@@ -328,13 +331,18 @@ static int decline_tx(struct tx *t, struct act *a)
 	    json_pack("{ss, so}", "email", i->email, "reason", json_text(n->reason)));
 }
 
+static int read_decline(struct answer_act *n)
+{
+	int r = read_token(n);
+	if (!r && (!body_string(n->act.rq, "reason", &n->reason) ||
+		      (n->reason && !text_valid(n->reason, REASON_MAX))))
+		return act_fail(&n->act, API_INVALID_VALUE,
+		    "\"reason\" is one line of at most %d characters.", REASON_MAX);
+	return r;
+}
+
 void invitation_decline(struct request *rq, struct reply *rp)
 {
 	struct answer_act n = {.act = {.fn = decline_tx, .rq = rq, .status = 200}};
-	int r = read_token(&n);
-	if (!r && (!body_string(rq, "reason", &n.reason) ||
-		      (n.reason && !text_valid(n.reason, REASON_MAX))))
-		r = act_fail(&n.act, API_INVALID_VALUE,
-		    "\"reason\" is one line of at most %d characters.", REASON_MAX);
-	answer_run(&n, STORE_WRITE, r, rp);
+	answer_run(&n, STORE_WRITE, read_decline, rp);
 }

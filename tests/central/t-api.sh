@@ -277,6 +277,9 @@ done < <(tr -d '\n' <prism-central/routes.c | grep -oE '\{HTTP_[A-Z]+, *(V1 )?"[
   sed -E 's,\{HTTP_([A-Z]+)\, *V1 "([^"]+)",\1 /api/v1\2,; s,\{HTTP_([A-Z]+)\, *"([^"]+)",\1 \2,')
 say "$missing" "STYLE 6 every route of the table was asked"
 
-stop
+kill "$server"
+wait "$server"
+is $? 0 "I2.3 the service ends in good order"
+server=
 echo "1..$n"
 exit "$bad"
