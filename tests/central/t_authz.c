@@ -336,4 +336,41 @@ TEST("S1.11 F3 what the built-in roles allow on a host")
 	EXPECT_INT(p.of[4], 1); /* viewer: login */
 }
 
+/* Between authorize() and the handler's transaction the right is lost. */
+static enum api_error lost_between(const char *how)
+{
+	struct reply rp = {0};
+	struct job job = {0};
+	char path[] = "/api/v1/projects/alpha/members/member";
+	struct request rq = {.method = HTTP_DELETE, .now = clock_now(), .db = db, .peer = "x"};
+	rq.central = &central;
+	rq.http_ = &job;
+	rq.route = world_route(HTTP_DELETE, path, rq.arg);
+	EXPECT_INT(principal_load(&rq, tokens[ADMIN]), 0);
+	EXPECT_INT(authorize(&rq, &rp), 0);
+	sql(how);
+	rq.route->handler(&rq, &rp);
+	enum api_error e = api_error_by_code(
+	    json_string_value(json_object_get(json_object_get(rp.json, "error"), "code")));
+	json_decref(rp.json);
+	return rp.status == 200 ? API_OK : e;
+}
+
+TEST("L4.11 a right that is lost between the check and the change does not change anything")
+{
+	stage();
+	EXPECT_INT(
+	    lost_between("UPDATE memberships SET role_id = 3 WHERE role_id = 2"), API_FORBIDDEN);
+	stage();
+	EXPECT_INT(lost_between("UPDATE memberships SET state = 'removed' WHERE role_id = 2"),
+	    API_PROJECT_NOT_FOUND);
+	stage();
+	EXPECT_INT(lost_between("UPDATE users SET state = 'suspended' WHERE username = 'admin'"),
+	    API_NOT_LOGGED_IN);
+	stage();
+	EXPECT_INT(lost_between("UPDATE sessions SET revoked_at = 1"), API_NOT_LOGGED_IN);
+	stage();
+	EXPECT_INT(lost_between("UPDATE audit SET at = at"), API_OK);
+}
+
 TEST_MAIN()

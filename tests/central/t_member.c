@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <pthread.h>
 #include "base/attr.h"
 #include "world.h"
 
@@ -222,6 +223,54 @@ TEST("S3.1 organizations: a superadmin makes them, their owners say who belongs"
 	EXPECT_STR(outcome(HTTP_POST, olga.token, "projects",
 		       json_pack("{ss, ss}", "slug", "cells2", "organization", "bio")),
 	    "FORBIDDEN");
+}
+
+/* ---- two owners, each throwing the other out ---------------------------------------------------
+ */
+
+struct duel {
+	pthread_t thread;
+	pthread_barrier_t *start;
+	const struct person *me;
+	const char *path;
+	int status;
+};
+
+static void *duel(void *arg)
+{
+	struct duel *d = arg;
+	struct store *own = NULL;
+	if (store_open(world_url, &own) < 0)
+		return NULL;
+	pthread_barrier_wait(d->start);
+	struct answer a = ask_on(own, HTTP_DELETE, d->me->token, d->path, NULL);
+	d->status = a.status;
+	answer_clear(&a);
+	store_close(own);
+	return NULL;
+}
+
+TEST("L4.7 of two owners who remove each other at the same moment, one stays")
+{
+	for (int round = 0; round < 10; round++) {
+		pthread_barrier_t start;
+		stage();
+		EXPECT_STR(set_role(&olga, "mia", "owner"), "200");
+		struct duel d[2] = {
+		    {.start = &start, .me = &olga, .path = "projects/lab/members/mia"},
+		    {.start = &start, .me = &mia, .path = "projects/lab/members/olga"},
+		};
+		pthread_barrier_init(&start, NULL, 2);
+		for (int i = 0; i < 2; i++)
+			EXPECT_INT(pthread_create(&d[i].thread, NULL, duel, &d[i]), 0);
+		for (int i = 0; i < 2; i++)
+			pthread_join(d[i].thread, NULL);
+		pthread_barrier_destroy(&start);
+		EXPECT((d[0].status == 200) + (d[1].status == 200) == 1);
+		EXPECT_INT(sql_int("SELECT COUNT(*) FROM memberships WHERE role_id = 1 AND"
+				   " state = 'active'"),
+		    1);
+	}
 }
 
 TEST_MAIN()
