@@ -97,7 +97,10 @@ static int server_agree(struct cli *c, struct answer *a)
 		fflush(stdout);
 	}
 	if (!yes) {
-		r = prompt_yes(c, "Do you know this service and want to go on? [y/N] ", &yes);
+		/* Where the offer is not shown, nobody can agree to it. */
+		r = c->json
+			? STATUS_USAGE
+			: prompt_yes(c, "Do you know this service and want to go on? [y/N] ", &yes);
 		if (r == STATUS_USAGE)
 			return cli_fail(c, STATUS_USAGE, "NOBODY_TO_ASK",
 			    "Check that address; then add --yes.",

@@ -138,7 +138,7 @@ int key_ensure(struct cli *c, const char *name, const char *comment, bool *ret_m
 {
 	char path[CONFIG_PATH_MAX], pub[CONFIG_PATH_MAX];
 	struct stat st;
-	int state, r;
+	int state;
 
 	if (config_dir(c, "") || config_dir(c, "ssh_keys") || config_path(c, name, path) ||
 	    with_suffix(c, path, ".pub", pub))
@@ -151,8 +151,7 @@ int key_ensure(struct cli *c, const char *name, const char *comment, bool *ret_m
 		return make_pair(c, path, comment);
 	if (lstat(pub, &st) == 0)
 		return S_ISREG(st.st_mode) ? STATUS_OK : cli_fail_file(c, pub, -ELOOP);
-	r = make_public(c, path, pub);
-	return r;
+	return make_public(c, path, pub);
 }
 
 /* ---- renaming ---------------------------------------------------------------------------------*/

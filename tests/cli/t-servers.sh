@@ -7,6 +7,7 @@ cd "$(dirname "$0")/../.." || exit 2
 cli_home
 central_start || tap_skip_all "prism-central does not start"
 peer_start
+talk() { python3 tests/cli/pty_talk.py "$@"; }
 WRONG=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
 # A token as anybody can write it, naming the server they like.
 forge() { # URL PIN
@@ -64,6 +65,9 @@ run as boss prism whoami
 run as boss prism invitation accept "$(forge "$CENTRAL_URL" $WRONG)" --yes
 [ "$status" = 1 ] && has "$err" "Invitation not found"
 tap $? "D6 a token's pin does not replace the one that is known"
+run as new talk "x" "x" -- "$PRISM" --json invitation accept "$(forge "$PEER_URL" "")"
+[ "$(grep -c lookup "$T/peer/requests")" = 1 ] && has "$out" NOBODY_TO_ASK
+tap $? "D6 with --json a new server needs --yes: what is not shown is not agreed to"
 run as new prism invitation accept "$(forge "$CENTRAL_URL" $WRONG)" --yes
 [ "$status" = 3 ] && has "$err" "not the pinned one"; tap $? "D6 for a new server the token's pin counts"
 [ ! -e "$T/people/new/.prism/ssh_keys" ]; tap $? "D6 no key is made before the server has answered"
@@ -84,6 +88,21 @@ run as carol prism whoami --server "$PEER_URL"
 tap $? "D6 each server gets its own token"
 run as carol prism whoami
 [ "$status" = 4 ]; tap $? "D6 and only its own"
+
+mkdir -m 700 "$T/other"
+cat >"$T/other.conf" <<END
+[server]
+url = https://prism.example.org
+listen = none
+listen_plain = unix:$T/other/http.sock
+state_dir = $T/other
+END
+"$CENTRAL" -c "$T/other.conf" bootstrap --username chief --email chief@uni.edu --password-file "$T/boss.password" >/dev/null 2>&1
+"$CENTRAL" -c "$T/other.conf" serve >"$T/other.log" 2>&1 &
+cli_pids+=($!)
+for _ in $(seq 100); do [ -S "$T/other/http.sock" ] && break; sleep 0.05; done
+run as boss prism login --server "unix:$T/other/http.sock" --user chief --password-file "$T/boss.password"
+[ "$status" = 0 ] && as boss prism whoami | grep -qx 'Server: *unix:.*'; tap $? "D6 an administrator reaches the service by its socket"
 
 for c in "tls" "garbage"; do
 	run as boss prism project list --server "$([ $c = tls ] && echo "${PEER_URL/http:/https:}" || echo "$PEER_URL/x/..")"
