@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.." || exit 2
 . tests/cli/lib.sh
 cli_home
 
-synopses=$(mandoc -Tascii -O width=1000 man/prism.1 | col -b | sed -n '/^SYNOPSIS/,/^DESCRIPTION/p' |
+synopses=$(mandoc -Tascii -O width=1000 man/prism.1 | sed 's/.\x08//g' | sed -n '/^SYNOPSIS/,/^DESCRIPTION/p' |
 	sed -n 's/^ *\(prism .*\)$/\1/p' | sed 's/[[:space:]]*$//')
 commands=$("$PRISM" help | sed -n 's/^  prism \(.\{24\}\) .*/\1/p' | sed 's/ *$//')
 
