@@ -106,6 +106,19 @@ bool id_allowed(uint32_t id, uint32_t first, uint32_t last)
 	return id < UINT32_MAX - 1;
 }
 
+/* U+200B-U+200F, U+202A-U+202E, U+2066-U+2069, U+FEFF: unseen, and able to show a name as another.
+ */
+static bool turns_direction(const unsigned char *s)
+{
+	if (s[0] == 0xef)
+		return s[1] == 0xbb && s[2] == 0xbf;
+	if (s[0] != 0xe2)
+		return false;
+	if (s[1] == 0x80)
+		return (s[2] >= 0x8b && s[2] <= 0x8f) || (s[2] >= 0xaa && s[2] <= 0xae);
+	return s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9;
+}
+
 /* Steps over one well-formed UTF-8 sequence (RFC 3629); 0 if it is none or a control character. */
 static size_t utf8_printable(const unsigned char *s)
 {
@@ -118,6 +131,8 @@ static size_t utf8_printable(const unsigned char *s)
 	if (s[0] >= 0x20 && s[0] < 0x7f)
 		return 1;
 	if (s[0] == 0xc2 && s[1] < 0xa0) /* C1 controls */
+		return 0;
+	if (turns_direction(s))
 		return 0;
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
 		if (s[0] < forms[i].first || s[0] > forms[i].last)

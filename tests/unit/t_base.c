@@ -227,6 +227,10 @@ TEST("LESSONS 2 GECOS cannot forge a passwd line")
 	EXPECT(!gecos_valid("a:b"));
 	EXPECT(!gecos_valid("a\nroot::0:0"));
 	EXPECT(!gecos_valid("a\x1b[31m"));
+	EXPECT(!gecos_valid("root\xe2\x80\xae"));
+	EXPECT(!gecos_valid("\xef\xbb\xbf"
+			    "a"));
+	EXPECT(gecos_valid("\xe2\x80\x93 \xe2\x82\xac"));
 	EXPECT(!gecos_valid("\xc3\x28"));
 	EXPECT(!gecos_valid("\xc2\x9b"));
 	EXPECT(!gecos_valid("\xed\xa0\x80"));
