@@ -5,10 +5,10 @@
 /*
  * Tokens that people and machines carry from one place to another: invitations and host enrolment.
  *
- * A token is a compact JWS (RFC 7515 §7.1), EdDSA (RFC 8037), signed by the service's feed key, around
- * 256 random bits. The claims tell the holder's program which server to reach, how to recognize it
- * and what is offered. They are trusted for nothing else: the row found by the SHA-256 of the random
- * part ("sec") decides. So a holder parses a token without checking its signature.
+ * A token is a compact JWS (RFC 7515 §7.1), EdDSA (RFC 8037), signed by the service's feed key,
+ *around 256 random bits. The claims tell the holder's program which server to reach, how to
+ *recognize it and what is offered. They are trusted for nothing else: the row found by the SHA-256
+ *of the random part ("sec") decides. So a holder parses a token without checking its signature.
  *
  * Header {"alg":"EdDSA","typ":"prism-invitation" | "prism-enrolment"}. Claims:
  *	url   base URL of the service	    pin  base64 of SHA-256 of its TLS key (SPKI), optional
@@ -49,8 +49,8 @@ struct token {
 int token_parse(const char *text, struct token *ret);
 
 /* Sign "claims" with a callback (the service's key). 0 or -errno. */
-int token_make(const struct token *t, int (*sign)(void *arg, const void *p, size_t n, uint8_t sig[64]),
-    void *arg, struct buf *out);
+int token_make(const struct token *t,
+    int (*sign)(void *arg, const void *p, size_t n, uint8_t sig[64]), void *arg, struct buf *out);
 
 /* SHA-256 of the secret part: what the database keeps. */
 void token_hash(const uint8_t secret[static TOKEN_SECRET_LEN], uint8_t out[32]);

@@ -567,8 +567,9 @@ TEST("D2 RFC 7523 assertions for others, too old, too long or without an id are 
 	refused(&h, "audience of the base URL", "aud", json_string("https://prism.test"));
 	refused(&h, "no audience", "aud", NULL);
 	refused(&h, "issuer is not the subject", "iss", json_string(other.id));
+	refused(&h, "subject is not the issuer", "sub", json_string(other.id));
 	refused(&h, "no subject", "sub", NULL);
-	refused(&h, "expired", "exp", json_integer(now - 61));
+	refused(&h, "ends before it begins", "exp", json_integer(now - 61));
 	refused(&h, "lasts too long", "exp", json_integer(now + 400));
 	refused(&h, "no end", "exp", NULL);
 	refused(&h, "end is text", "exp", json_string("9999999999"));
@@ -584,6 +585,10 @@ TEST("D2 RFC 7523 assertions for others, too old, too long or without an id are 
 	struct host nobody = h;
 	snprintf(nobody.id, sizeof(nobody.id), "0000000000000000000000000000abcd");
 	EXPECT_INT(exchange_claims(&h, claims_of(&nobody), token, error), 401);
+	json_t *old = claims_of(&h);
+	json_object_set_new(old, "iat", json_integer(now - 200));
+	json_object_set_new(old, "exp", json_integer(now - 61));
+	EXPECT_INT(exchange_claims(&h, old, token, error), 401);
 	/* Within the skew. */
 	json_t *claims = claims_of(&h);
 	json_object_set_new(claims, "iat", json_integer(now + 50));
@@ -798,9 +803,9 @@ TEST("D2 a waiting host hears of a removed member within 100 ms")
 		EXPECT_INT(p.a.state, SNAP_ENDED);
 		if (p.at_ms - t0 > worst)
 			worst = p.at_ms - t0;
+		EXPECT(worst < 100);
 	}
 	printf("# the slowest of 20 took %" PRId64 " ms, request included\n", worst);
-	EXPECT(worst < 100);
 }
 
 TEST("D2 changes of other projects do not disturb a waiting host, and its wait ends in a heartbeat")

@@ -544,6 +544,9 @@ TEST("D2 one signature serves everybody who asks the same, until it is no longer
 	EXPECT_INT(feed_messages_signed(&central) - before, 2);
 	feed_message_release(message(PROJECT, 0, 1000));
 	EXPECT_INT(feed_messages_signed(&central) - before, 3);
+	/* The clock was put back: what is dated in the future is not given out. */
+	feed_message_release(message(PROJECT, 0, 900));
+	EXPECT_INT(feed_messages_signed(&central) - before, 4);
 }
 
 struct asker {
