@@ -21,6 +21,7 @@ struct config {
 	int workers;		  /* threads that run handlers, each with a database connection */
 	int loops;		  /* threads that do input, output and TLS */
 	int connections_per_peer; /* of one address, on the TLS listener */
+	int behind_proxy;	  /* 1: believe X-Forwarded-For on the plain listener */
 	uint32_t uid_first, uid_last, gid_first, gid_last;
 	int64_t feed_validity; /* seconds */
 	char home_root[256];   /* "/efs/home" */

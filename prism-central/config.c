@@ -99,6 +99,16 @@ static int set_range(const struct key *k, struct config *c, const char *value)
 	return 0;
 }
 
+static int set_bool(const struct key *k, struct config *c, const char *value)
+{
+	bool yes = strcmp(value, "yes") == 0;
+
+	if (!yes && strcmp(value, "no") != 0)
+		return -EINVAL;
+	*(int *)field(k, c) = yes;
+	return 0;
+}
+
 static int set_level(const struct key *k, struct config *c, const char *value)
 {
 	static const struct {
@@ -190,6 +200,7 @@ static const struct key keys[] = {
     {"server", "loops", set_number, FIELD(loops), 1, 16, "a number from 1 to 16"},
     {"server", "connections_per_peer", set_number, FIELD(connections_per_peer), 1, 1000000,
 	"a number from 1 to 1000000"},
+    {"server", "behind_proxy", set_bool, FIELD(behind_proxy), 0, 0, "yes or no"},
     {"database", "url", set_database, FIELD(database), 0, 0, "sqlite:/PATH"},
     {"tls", "certificate", set_path_or_none, FIELD(tls_cert), 0, 0, "an absolute path"},
     {"tls", "key", set_path_or_none, FIELD(tls_key), 0, 0, "an absolute path"},

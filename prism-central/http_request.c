@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <arpa/inet.h>
 #include <event2/keyvalq_struct.h>
 #include "base/clock.h"
 #include "base/encode.h"
@@ -74,6 +75,21 @@ static enum http_method method_of(struct evhttp_request *ev)
 	}
 }
 
+/* The last address is the one that the proxy itself has seen. */
+static void believe_proxy(struct job *j)
+{
+	const char *list = request_header(&j->rq, "X-Forwarded-For");
+	const char *last = list ? strrchr(list, ',') : NULL;
+	struct in6_addr a;
+
+	last = last ? last + 1 : list;
+	if (!last)
+		return;
+	last += strspn(last, " \t");
+	if (inet_pton(AF_INET, last, &a) == 1 || inet_pton(AF_INET6, last, &a) == 1)
+		snprintf(j->peer, sizeof(j->peer), "%s", last);
+}
+
 struct job *job_new(struct loop *l, struct conn *c, struct evhttp_request *ev)
 {
 	struct job *j = calloc(1, sizeof(*j));
@@ -100,6 +116,8 @@ struct job *job_new(struct loop *l, struct conn *c, struct evhttp_request *ev)
 		job_free(j);
 		return NULL;
 	}
+	if (!j->secure_transport && l->http->central->config.behind_proxy)
+		believe_proxy(j);
 	return j;
 }
 
@@ -383,10 +401,12 @@ void job_finish(struct job *j)
 		json_decref(rp->json);
 		rp->json = NULL;
 	}
+	/* Hosts ask every minute, each of them. */
+	bool routine = j->rq.who.kind == PRINCIPAL_HOST && rp->status < 400;
 	/* The route's pattern, never the path: that may carry a token. */
-	log_event(LOG_LEVEL_INFO, "request", "id", "%s", j->rq.id, "method", "%s",
-	    method_name(j->rq.method), "route", "%s", j->rq.route ? j->rq.route->path : "-",
-	    "status", "%d", rp->status, "ms", "%lld", (long long)(clock_mono_ms() - j->started_ms),
-	    "who", "%s", j->rq.who.kind == PRINCIPAL_NONE ? "-" : j->rq.who.name, "peer", "%s",
-	    j->peer, NULL);
+	log_event(routine ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "request", "id", "%s", j->rq.id,
+	    "method", "%s", method_name(j->rq.method), "route", "%s",
+	    j->rq.route ? j->rq.route->path : "-", "status", "%d", rp->status, "ms", "%lld",
+	    (long long)(clock_mono_ms() - j->started_ms), "who", "%s",
+	    j->rq.who.kind == PRINCIPAL_NONE ? "-" : j->rq.who.name, "peer", "%s", j->peer, NULL);
 }

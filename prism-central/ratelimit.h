@@ -6,9 +6,9 @@
  * Token buckets by key, in bounded memory: what is refused, and when to come back.
  *
  * Each kind has a rule {burst, seconds until one more is allowed} in ratelimit.c. The key is any
- * text: an address (ratelimit_peer() below makes IPv6 count by its /64), a username, a token's hash.
- * Keys share a table of fixed size under a secret hash; when it is full, the bucket that is nearest
- * to full again is forgotten. Any thread.
+ * text: an address (ratelimit_peer() below makes IPv6 count by its /64), a username, a token's
+ * hash. Keys share a table of fixed size under a secret hash; when it is full, the bucket that is
+ * nearest to full again is forgotten. Any thread.
  */
 #include <stddef.h>
 #include <stdint.h>

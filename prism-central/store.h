@@ -44,8 +44,8 @@ const char *store_path(const char *url);
  * starts from scratch each time). Returns what fn returned, or -EIO, -EBUSY after many tries.
  *
  * A statement that fails, also with -EEXIST, ends the transaction: later statements answer -EIO and
- * nothing is committed, even when fn returns 0 (then the first error is returned). That is how every
- * engine can do it; to insert where a row may exist, write ON CONFLICT DO NOTHING and look at
+ * nothing is committed, even when fn returns 0 (then the first error is returned). That is how
+ * every engine can do it; to insert where a row may exist, write ON CONFLICT DO NOTHING and look at
  * tx_changes(). Transactions do not nest: -EDEADLK. A STORE_READ transaction cannot write: -EROFS.
  */
 int store_tx(struct store *s, enum store_mode mode, int (*fn)(struct tx *, void *), void *arg);

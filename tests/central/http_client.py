@@ -432,6 +432,13 @@ def test_unix():
     say(st == 200 and json.loads(b)["peer"] == "unix" and "strict-transport-security" not in h,
         "D2 plain HTTP is served on a unix socket")
     k.close()
+    k = socket.socket(socket.AF_UNIX)
+    k.settimeout(5)
+    k.connect(s.unix)
+    k.sendall(head("GET", "/who", "X-Forwarded-For: 198.51.100.9\r\n"))
+    say(json.loads(read_reply(k)[2])["peer"] == "unix",
+        "D2 nobody's X-Forwarded-For is believed unless the configuration says so")
+    k.close()
     status, _ = s.stop()
     say(status == 0 and not os.path.exists(s.unix), "D2 the socket's file goes with the service")
 
@@ -453,6 +460,18 @@ def test_limits():
     time.sleep(0.3)
     say(ask(s, "GET", "/who", tls=True)[0] == 200, "D2 and gets its share back when they end")
     say(s.stop()[0] == 0, "D2 the server ends in order after that")
+
+
+def test_proxy():
+    s = Server("proxy", "listen_plain = 127.0.0.1:0\nbehind_proxy = yes")
+    for value, peer, tls in (("198.51.100.9", "198.51.100.9", False),
+                             ("203.0.113.1, 2001:db8::7", "2001:db8::7", False),
+                             ("203.0.113.1, nonsense", "127.0.0.1", False),
+                             ("198.51.100.9", "127.0.0.1", True)):
+        _, _, b = ask(s, "GET", "/who", extra="X-Forwarded-For: %s\r\n" % value, tls=tls)
+        say(json.loads(b)["peer"] == peer, "D2 behind a proxy, %s (%s) is %s" %
+            (value, "TLS" if tls else "plain", peer))
+    s.stop()
 
 
 def test_shutdown():
@@ -488,15 +507,19 @@ def test_shutdown():
 
 
 def measure(s, tls):
-    k = dial(s, tls)
-    n = 3000
-    cpu = s.cpu()
-    for _ in range(n):
-        k.sendall(head("GET", "/who"))
-        read_reply(k)
-    note("%.0f us of CPU for a request (%s, keep-alive, log line included)" %
-         ((s.cpu() - cpu) / n * 1e6, "TLS" if tls else "plain"))
-    k.close()
+    for n in (1, 64):
+        socks = [dial(s, tls) for _ in range(n)]
+        rounds = 3000 // n
+        cpu = s.cpu()
+        for _ in range(rounds):
+            for k in socks:
+                k.sendall(head("GET", "/who"))
+            for k in socks:
+                read_reply(k)
+        note("%.0f us of CPU for a request (%s, %d connections, its log line included)" %
+             ((s.cpu() - cpu) / (rounds * n) * 1e6, "TLS" if tls else "plain", n))
+        for k in socks:
+            k.close()
 
 
 def main():
@@ -527,6 +550,7 @@ def main():
     say(status == 0, "D2 and ends with status 0, nothing leaked where that is looked for")
     test_unix()
     test_limits()
+    test_proxy()
     test_shutdown()
     for t in threads:
         t.join()

@@ -45,6 +45,7 @@ TEST("D2 every key is read")
 				   "workers = 8\n"
 				   "loops = 1\n"
 				   "connections_per_peer = 7\n"
+				   "behind_proxy = yes\n"
 				   "[tls]\n"
 				   "certificate = /a/b.crt\n"
 				   "key = /a/b.key\n"
@@ -69,6 +70,7 @@ TEST("D2 every key is read")
 	EXPECT_INT(c.workers, 8);
 	EXPECT_INT(c.loops, 1);
 	EXPECT_INT(c.connections_per_peer, 7);
+	EXPECT_INT(c.behind_proxy, 1);
 	EXPECT_STR(c.tls_cert, "/a/b.crt");
 	EXPECT_STR(c.tls_key, "/a/b.key");
 	EXPECT_STR(c.signing_key, "/a/feed.key");
