@@ -99,6 +99,7 @@ static struct record *broken_new(
 		memcpy(new->hash, hash, FEED_DIGEST_LEN);
 	}
 	new->flags = RECORD_BROKEN;
+	new->judged = 0; /* the verdict was on the old form */
 	return new;
 }
 
