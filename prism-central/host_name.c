@@ -33,7 +33,7 @@ bool address_valid(const char *s)
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		bool upper = s[i] >= 'A' && s[i] <= 'Z';
-		if (!lower_or_digit(s[i]) && !upper && !strchr(".:-", s[i]))
+		if (!lower_or_digit(s[i]) && !upper && !strchr(".:-_", s[i]))
 			return false;
 	}
 	return true;

@@ -17,7 +17,7 @@
 
 /* The name of a workspace: as HOSTNAME_RULE says. */
 bool hostname_valid(const char *s);
-/* A host name or an IP address, as it may stand in a command: [A-Za-z0-9.:-], no dash in front. */
+/* A host name or an IP address, as it may stand in a command: [A-Za-z0-9.:_-], no dash in front. */
 bool address_valid(const char *s);
 
 /*

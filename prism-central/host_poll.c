@@ -22,11 +22,13 @@
 #include "host_message.h"
 #include "host_name.h"
 
-#define WAIT_MAX     300
+#define WAIT_MAX	  300
 /* An answer holds several messages up to this size; a bigger one goes alone, without a copy. */
-#define ANSWER_MAX   (256u << 10)
+#define ANSWER_MAX	  (256u << 10)
 /* How exact last_seen is: not every poll is worth a write. */
-#define SEEN_SECONDS 300
+#define SEEN_SECONDS	  300
+/* How often a manifest is sent again within its validity: an answer may get lost on its way. */
+#define MANIFEST_RENEWALS 8
 
 struct have {
 	uint8_t id[FEED_ID_LEN];
@@ -220,8 +222,8 @@ static int manifest_add(struct poll *p)
 	return buf_error(&p->answer);
 }
 
-/* Each feed that moved, or a heartbeat for each. */
-static int feeds_add(struct poll *p, struct tx *t, bool heartbeats)
+/* The feeds that moved, or a heartbeat for each of those that did not. */
+static int feeds_add(struct poll *p, struct tx *t, bool moved)
 {
 	struct request *rq = p->rq;
 
@@ -229,7 +231,7 @@ static int feeds_add(struct poll *p, struct tx *t, bool heartbeats)
 		const struct feed_state *st = &p->feeds[i].state;
 		int64_t from = step_from(p, st);
 		struct feed_message *m = NULL;
-		if (from == st->revision && !heartbeats)
+		if ((from != st->revision) != moved)
 			continue;
 		int r = feed_message_get(rq->central, t, st, from, rq->now, &m);
 		if (r == 0)
@@ -245,34 +247,45 @@ static bool quiet(const struct poll *p)
 	return p->answer.len == 0 && !p->alone;
 }
 
+/* The host does not have it, or soon would have to believe it no longer. */
+static bool manifest_due(const struct poll *p)
+{
+	int64_t age = p->rq->now - p->manifest_at;
+
+	return p->manifest != p->manifest_now ||
+	       age > p->rq->central->config.feed_validity / MANIFEST_RENEWALS;
+}
+
+static void poll_reset(struct poll *p)
+{
+	p->nfeeds = 0;
+	buf_clear(&p->answer);
+	feed_message_release(p->alone);
+	p->alone = NULL;
+	p->manifest_sent = false;
+}
+
 static int poll_tx(struct tx *t, void *arg)
 {
 	struct poll *p = arg;
 	int64_t started;
 	bool answer_now = p->rq->last || p->wait == 0;
 
-	p->nfeeds = 0;
-	buf_clear(&p->answer);
-	feed_message_release(p->alone);
-	p->alone = NULL;
-	p->manifest_sent = false;
-
+	poll_reset(p);
 	int r = host_load(t, p);
 	if (r == 0)
 		r = feed_epoch_load(t, &p->epoch, &started);
 	if (r == 0)
 		r = feeds_load(t, p);
-	if (r < 0)
-		return r;
-	if (p->manifest != p->manifest_now)
+	if (r == 0 && manifest_due(p))
 		r = manifest_add(p);
 	if (r == 0)
+		r = feeds_add(p, t, true);
+	/* Any answer renews everything: a busy feed must not let the quiet ones of this host
+	 * expire. */
+	if (r == 0 && (answer_now || !quiet(p)))
 		r = feeds_add(p, t, false);
-	if (r < 0 || !quiet(p) || !answer_now)
-		return r;
-	if (p->rq->now - p->manifest_at > p->rq->central->config.feed_validity / 2)
-		r = manifest_add(p);
-	return r < 0 ? r : feeds_add(p, t, true);
+	return r;
 }
 
 static const char sql_seen[] = "UPDATE hosts SET last_seen = $1 WHERE id = $2";

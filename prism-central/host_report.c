@@ -111,6 +111,17 @@ static int feeds_read(const json_t *feeds, struct report *p)
 	return 0;
 }
 
+/* What is empty is not told. */
+static bool reach_read(struct report *p)
+{
+	if (p->hostname && !*p->hostname)
+		p->hostname = NULL;
+	if (p->address && !*p->address)
+		p->address = NULL;
+	return (!p->hostname || address_valid(p->hostname)) &&
+	       (!p->address || address_valid(p->address));
+}
+
 static const char *report_read(struct request *rq, struct report *p)
 {
 	const json_t *keys = json_object_get(rq->body, "ssh_host_keys");
@@ -121,8 +132,7 @@ static const char *report_read(struct request *rq, struct report *p)
 		return "The list of feeds is not understood.";
 	if (!body_string(rq, "hostname", &p->hostname) || !body_string(rq, "address", &p->address))
 		return "The host name and the address are texts.";
-	if ((p->hostname && !address_valid(p->hostname)) ||
-	    (p->address && *p->address && !address_valid(p->address)))
+	if (!reach_read(p))
 		return "The host name or the address is not acceptable.";
 	if (keys && !json_is_null(keys) && host_keys_check(keys, &p->ssh_host_keys) < 0)
 		return "The SSH host keys are not acceptable.";
@@ -152,7 +162,7 @@ static int host_differs(struct tx *t, const struct report *p)
 		return rc < 0 ? rc : -EACCES;
 	for (int i = 0; i < (int)ARRAY_SIZE(now); i++) {
 		const char *old = row_text(r, i);
-		if (now[i] && *now[i] && (!old || strcmp(old, now[i]) != 0))
+		if (now[i] && (!old || strcmp(old, now[i]) != 0))
 			return 1;
 	}
 	return 0;
@@ -174,12 +184,11 @@ static int host_store(struct tx *t, const struct report *p)
 	int r = tx_exec(t, sql_store, "sii", p->text, rq->now, rq->who.id);
 	if (r < 0 || !differs)
 		return r;
-	const char *address = p->address && *p->address ? p->address : NULL;
-	r = tx_exec(t, sql_reach, "sssi", p->hostname, address, p->ssh_host_keys, rq->who.id);
+	r = tx_exec(t, sql_reach, "sssi", p->hostname, p->address, p->ssh_host_keys, rq->who.id);
 	if (r < 0)
 		return r;
 	return audit_object(t, rq, "host.change", "host", rq->who.name,
-	    json_pack("{s:s?, s:s?, s:s?}", "hostname", p->hostname, "address", address,
+	    json_pack("{s:s?, s:s?, s:s?}", "hostname", p->hostname, "address", p->address,
 		"ssh_host_keys", p->ssh_host_keys));
 }
 

@@ -827,6 +827,70 @@ TEST("D2 changes of other projects do not disturb a waiting host, and its wait e
 	EXPECT(p.a.issued_at >= clock_now() - 62);
 }
 
+static int second_tx(struct tx *t, void *arg)
+{
+	static const char add[] = "INSERT INTO host_projects (host_id, project_id)"
+				  " SELECT $1, id FROM projects WHERE slug = 'other'";
+	static const char bump[] = "UPDATE hosts SET manifest = manifest + 1 WHERE id = $1";
+	int64_t id = *(const int64_t *)arg;
+	int r = tx_exec(t, add, "i", id);
+
+	return r ? r : tx_exec(t, bump, "i", id);
+}
+
+TEST("D6 a host of several projects waits for all of them, and a busy one lets none expire")
+{
+	struct host h;
+	char have[256];
+
+	world();
+	host_ready(&h, "lab", "multi1");
+	int64_t id = host_id_parse(h.id);
+	EXPECT_INT(store_tx(db, STORE_WRITE, second_tx, &id), 0);
+	snprintf(have, sizeof(have), "%s:%" PRId64 ":%" PRId64, h.feed, h.epoch, h.revision);
+	struct answer a = poll_with(&h, have, 0);
+	EXPECT_INT(a.manifest, 1);
+	EXPECT_INT(strlen(a.contents), 66);
+	EXPECT_INT(a.full, 1);
+	EXPECT_INT(a.heartbeat, 1);
+	EXPECT_INT(strlen(a.feeds), 66);
+	h.manifest = a.manifest_to;
+	/* The other project's feed is where the answer's only full message stood. */
+	char other[33];
+	snprintf(other, sizeof(other), "%.32s",
+	    strncmp(a.feeds, h.feed, 32) == 0 ? a.feeds + 33 : a.feeds);
+	person("multi-a", "other");
+	a = poll_with(&h, have, 0);
+	EXPECT_INT(a.full, 1);
+	snprintf(have, sizeof(have), "%s:%" PRId64 ":%" PRId64 ",%s:%" PRId64 ":1", h.feed, h.epoch,
+	    h.revision, other, h.epoch);
+	a = poll_with(&h, have, 0);
+	EXPECT_INT(a.manifest, 0);
+	EXPECT_INT(a.delta, 1);
+	EXPECT_INT(a.heartbeat, 1);
+}
+
+TEST("D6 a manifest is renewed in good time, also while changes never cease")
+{
+	struct host h;
+	size_t manifests = 0;
+	char name[32];
+
+	world();
+	host_ready(&h, "lab", "renew1");
+	central.config.feed_validity = 8;
+	for (int i = 0; i < 6; i++) {
+		snprintf(name, sizeof(name), "renew-%c", 'a' + i);
+		person(name, "lab");
+		struct answer a = poll(&h, 5);
+		EXPECT_INT(a.delta, 1);
+		manifests += a.manifest;
+		pause_ms(500);
+	}
+	central.config.feed_validity = FEED_VALIDITY;
+	EXPECT(manifests >= 1 && manifests <= 3);
+}
+
 /* ---- reports and lists ----------------------------------------------------------------------- */
 
 static json_t *report_of(const struct host *h, int64_t revision)
