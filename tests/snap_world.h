@@ -58,7 +58,8 @@ static inline void world_make_user(struct world *w, size_t i, size_t ngroups)
 	    .gecos = u->gecos,
 	    .home = u->home,
 	    .shell = "/bin/bash",
-	    .uid = WORLD_UID + (uint32_t)i,
+	    /* Over the ids that nobody may have. */
+	    .uid = WORLD_UID + (uint32_t)i + (i < 49000 ? 0 : 10000),
 	    .state = SNAP_ACTIVE,
 	    .groups = u->groups,
 	    .grants = u->grants,
