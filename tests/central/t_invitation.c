@@ -307,8 +307,9 @@ static void sender_case(const char *what)
 	world();
 	struct person olga = person("olga"), adam = person("adam");
 	project(&olga, "lab");
-	join(&olga, "lab", &adam, "admin");
-	char *token = invite(&adam, "lab", "x@uni.edu", "admin");
+	bool owner = !strcmp(what, "demoted below the role");
+	join(&olga, "lab", &adam, owner ? "owner" : "admin");
+	char *token = invite(&adam, "lab", "x@uni.edu", owner ? "owner" : "admin");
 	const char *path = "projects/lab/members/adam";
 	if (!strcmp(what, "removed"))
 		EXPECT_STR(outcome(HTTP_DELETE, olga.token, path, NULL), "200");
@@ -326,6 +327,8 @@ static void sender_case(const char *what)
 		sql("UPDATE memberships SET not_after = 5 WHERE joined_via = 'invitation'");
 	else if (!strcmp(what, "demoted unseen"))
 		sql("UPDATE memberships SET role_id = 3 WHERE joined_via = 'invitation'");
+	else if (!strcmp(what, "demoted below the role"))
+		sql("UPDATE memberships SET role_id = 2 WHERE joined_via = 'invitation'");
 	else if (!strcmp(what, "archived"))
 		EXPECT_STR(outcome(HTTP_DELETE, olga.token, "projects/lab", NULL), "200");
 	EXPECT_STR(accepts(NULL, token, "xx"), "INVITATION_REVOKED");
@@ -335,7 +338,7 @@ static void sender_case(const char *what)
 TEST("L4.7 what a sender may not give any more, nobody accepts")
 {
 	static const char *const cases[] = {"removed", "demoted", "suspended", "account suspended",
-	    "expired", "demoted unseen", "archived"};
+	    "expired", "demoted unseen", "demoted below the role", "archived"};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		printf("# sender %s\n", cases[i]);
 		sender_case(cases[i]);
@@ -357,6 +360,26 @@ TEST("L4.7 a suspended member does not come back by an invitation")
 	EXPECT_STR(outcome(HTTP_DELETE, chief.token, "projects/lab/members/bob", NULL), "200");
 	join(&chief, "lab", &bob, "viewer");
 	EXPECT_INT(sql_int("SELECT COUNT(*) FROM memberships"), 2);
+}
+
+TEST("L4.7 what was pending when somebody was suspended does not bring them back either")
+{
+	world();
+	project(&chief, "lab");
+	struct person bob = person("bob");
+	char *token = invite(&chief, "lab", bob.email, "admin");
+	sql("INSERT INTO memberships (id, project_id, user_id, role_id, state, joined_at, "
+	    "joined_via)"
+	    " SELECT 99, p.id, u.id, 3, 'suspended', 1, 'direct' FROM projects p, users u"
+	    " WHERE u.username = 'bob'");
+	EXPECT_STR(accepts(&bob, token, NULL), "ALREADY_MEMBER");
+	EXPECT_INT(sql_int("SELECT COUNT(*) FROM invitations WHERE state = 'pending'"), 1);
+	sql("UPDATE memberships SET state = 'active' WHERE id = 99");
+	EXPECT_STR(accepts(&bob, token, NULL), "ALREADY_MEMBER");
+	sql("UPDATE memberships SET not_after = 5 WHERE id = 99");
+	EXPECT_STR(accepts(&bob, token, NULL), "200");
+	EXPECT_INT(sql_int("SELECT not_after FROM memberships WHERE id = 99"), 0);
+	free(token);
 }
 
 /* ---- the race -------------------------------------------------------------------------------- */
