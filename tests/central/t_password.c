@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <pthread.h>
-#include "base/clock.h"
+#include <time.h>
 #include "test.h"
 #include "prism-central/password.h"
 #include "prism-central/ratelimit.h"
@@ -44,14 +44,23 @@ TEST("D6 damaged and missing hashes match nothing, not even nothing")
 		EXPECT_INT(password_verify("", bad[i]), -EKEYREJECTED);
 }
 
+/* Of this thread alone: the machine may be busy with other things. */
+static int64_t cpu_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
 static int64_t best_of(int n, const char *encoded)
 {
 	int64_t best = INT64_MAX;
 
 	for (int i = 0; i < n; i++) {
-		int64_t start = clock_mono_ms();
+		int64_t start = cpu_us();
 		password_verify("some password", encoded);
-		int64_t took = clock_mono_ms() - start;
+		int64_t took = cpu_us() - start;
 		best = took < best ? took : best;
 	}
 	return best;
@@ -63,8 +72,8 @@ TEST("D6 an unknown user takes as long as a wrong password")
 
 	EXPECT_INT(password_hash("another password", real), 0);
 	int64_t known = best_of(5, real), unknown = best_of(5, NULL);
-	printf("# known %lld ms, unknown %lld ms\n", (long long)known, (long long)unknown);
-	EXPECT(known > 5);
+	printf("# known %lld us, unknown %lld us\n", (long long)known, (long long)unknown);
+	EXPECT(known > 5000);
 	EXPECT(unknown * 10 > known * 7 && known * 10 > unknown * 7);
 }
 
