@@ -53,6 +53,19 @@ static bool bytes32(const struct request *rq, const char *name, bool hash, char 
 	return true;
 }
 
+/*
+ * Where people reach the host, when it does not say: by its full name, or else by where it called
+ * from, since a short name means something on its own network at best.
+ */
+static const char *address_guess(const struct request *rq, const char *hostname)
+{
+	const char *peer = rq->peer ? rq->peer : "";
+	bool remote = strcmp(peer, "unix") != 0 && strncmp(peer, "127.", 4) != 0 &&
+		      strcmp(peer, "::1") != 0 && address_valid(peer);
+
+	return remote && !strchr(hostname, '.') ? peer : hostname;
+}
+
 static const char *names_read(struct request *rq, struct enrol *e)
 {
 	if (!body_string(rq, "name", &e->name) || !body_string(rq, "hostname", &e->hostname) ||
@@ -63,7 +76,7 @@ static const char *names_read(struct request *rq, struct enrol *e)
 	if (!e->hostname || !address_valid(e->hostname))
 		return "The host name is not acceptable.";
 	if (!e->address || !*e->address)
-		e->address = e->hostname;
+		e->address = address_guess(rq, e->hostname);
 	return address_valid(e->address) ? NULL : "The address is not acceptable.";
 }
 
