@@ -83,6 +83,38 @@ TEST("S1.27 every change of the keys reaches the feed of the person's projects")
 	EXPECT(sql_int("SELECT revision FROM feeds") > added);
 }
 
+/* What the only key's only host says: -1 no host, else 0 or 1 for "present". */
+static int present(void)
+{
+	struct answer a = ask(HTTP_GET, chief.token, "me/ssh-keys", NULL);
+	json_t *host = json_array_get(json_object_get(json_array_get(a.json, 0), "hosts"), 0);
+	int r = host ? json_is_true(json_object_get(host, "present")) : -1;
+	answer_clear(&a);
+	return r;
+}
+
+TEST("S1.23 ssh-key status says on which host a key has arrived")
+{
+	world();
+	project(&chief, "lab");
+	EXPECT_INT(add(&chief, 1, NULL), 0);
+	EXPECT_INT(present(), -1);
+	sql("INSERT INTO hosts (id, organization_id, name, public_key, hostname, address,"
+	    " ssh_host_keys, state, manifest, enrolled_at, last_seen) SELECT 77, id, 'ws1', 'k',"
+	    " 'ws1', '', '[]', 'enrolled', 1, 1, 1 FROM organizations");
+	sql("INSERT INTO host_projects (host_id, project_id) SELECT 77, id FROM projects");
+	EXPECT_INT(present(), 0);
+	sql("INSERT INTO host_applied (host_id, project_id, epoch, revision) SELECT 77, project_id,"
+	    " epoch, revision - 1 FROM feeds");
+	EXPECT_INT(present(), 0);
+	sql("UPDATE host_applied SET revision = revision + 1");
+	EXPECT_INT(present(), 1);
+	sql("UPDATE host_applied SET epoch = epoch + 1");
+	EXPECT_INT(present(), 0);
+	sql("UPDATE hosts SET state = 'removed'");
+	EXPECT_INT(present(), -1);
+}
+
 static int issue_tx(struct tx *t, void *arg)
 {
 	struct step *s = arg;
