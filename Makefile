@@ -185,5 +185,5 @@ clean:
 
 .PHONY: all tests check check-quick check-asan check-links lint fuzz fuzz-objects bench demo install deb deps clean
 .DELETE_ON_ERROR:
-.SECONDARY:
+.PRECIOUS: $(B)/obj/%.o
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
