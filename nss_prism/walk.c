@@ -115,8 +115,7 @@ static enum nss_status walk_start(struct walk *w)
 	return map_begin(&v) ? NSS_STATUS_SUCCESS : NSS_STATUS_UNAVAIL;
 }
 
-/* ---- users ------------------------------------------------------------------------------------
- */
+/* ---- users ------------------------------------------------------------------------------ */
 
 static enum nss_status give_person(
     const struct map_view *v, uint64_t at, const struct caller *c, void *result)
@@ -158,8 +157,7 @@ enum nss_status _nss_prism_getpwent_r(
 	return status;
 }
 
-/* ---- groups -----------------------------------------------------------------------------------
- */
+/* ---- groups ----------------------------------------------------------------------------- */
 
 static enum nss_status give_team(
     const struct map_view *v, uint64_t at, const struct caller *c, void *result)

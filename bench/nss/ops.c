@@ -28,8 +28,7 @@ struct keys {
 
 static struct keys users, groups;
 
-/* ---- keys -------------------------------------------------------------------------------------
- */
+/* ---- keys ------------------------------------------------------------------------------- */
 
 static void load_file(const char *path, struct keys *ret)
 {
@@ -93,8 +92,7 @@ void key_fill(struct key *k, const struct op *op, uint64_t *seed)
 	k->id = from->last + 1000 + (uint32_t)(random_next(seed) % ABSENT);
 }
 
-/* ---- calls ------------------------------------------------------------------------------------
- */
+/* ---- calls ------------------------------------------------------------------------------ */
 
 static int outcome(enum nss_status s)
 {
@@ -178,8 +176,7 @@ bool answer_right(const struct op *op, const struct answer *a, const struct key 
 	return a->user.pw_uid == k->id && strcmp(a->user.pw_name, k->name) == 0;
 }
 
-/* ---- modules ----------------------------------------------------------------------------------
- */
+/* ---- modules ---------------------------------------------------------------------------- */
 
 static void *function_of(void *module, const char *service, const char *function)
 {

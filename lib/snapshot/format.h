@@ -136,7 +136,7 @@ struct snap_person {
 };
 
 /*
- * A group. Strings follow: name, "*", then the members' names, ascending by uid; then one byte for
+ * A group. Strings follow: name, "*", then the members' names; then one byte for
  * each member: the length of its name with the NUL. Hidden members are not there at all.
  */
 struct snap_team {
@@ -195,8 +195,7 @@ static_assert(sizeof(struct snap_grant_record) == 40, "layout");
 static_assert(sizeof(struct snap_key_record) == 16, "layout");
 static_assert(sizeof(struct snap_project_record) == 32, "layout");
 
-/* ---- the functions that are part of the format ------------------------------------------------
- */
+/* ---- the functions that are part of the format ------------------------------------------ */
 
 #define SNAP_K0 0x9fb21c651e98df25ull
 #define SNAP_K1 0xd6e8feb86659fd93ull

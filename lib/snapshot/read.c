@@ -8,8 +8,7 @@
 #include "lookup.h"
 #include "snapshot.h"
 
-/* ---- the container ----------------------------------------------------------------------------
- */
+/* ---- the container ---------------------------------------------------------------------- */
 
 static int check_file(int fd, unsigned flags, size_t *ret_size)
 {
@@ -107,8 +106,7 @@ size_t snap_count_users(const struct snap *s)
 	return header_of(s)->nusers;
 }
 
-/* ---- subjects ---------------------------------------------------------------------------------
- */
+/* ---- subjects --------------------------------------------------------------------------- */
 
 static struct snap_table table_of(const struct snap *s, enum snap_section which)
 {

@@ -50,7 +50,7 @@ struct snap_meta {
 	uint32_t gid_first, gid_last;
 };
 
-/* ---- the writer's input ---------------------------------------------------------------------- */
+/* ---- the writer's input ----------------------------------------------------------------- */
 
 struct snap_group {
 	const char *name;
@@ -129,7 +129,7 @@ int snap_write(int fd, enum snap_kind kind, const struct snap_source *src);
 int snap_publish(int dirfd, const char *tmpname, const char *name);
 int snap_publish_recover(int dirfd, const char *name);
 
-/* ---- the reader ------------------------------------------------------------------------------ */
+/* ---- the reader ------------------------------------------------------------------------- */
 
 struct snap {
 	const uint8_t *base; /* NULL: not open */

@@ -10,41 +10,55 @@
 
 #define SEED_TRIES 8
 
-/* ---- text -------------------------------------------------------------------------------------
- */
+/* ---- text ------------------------------------------------------------------------------- */
 
-int text_length(const char *s, size_t max)
+#define EVERY_BYTE(b) (0x0101010101010101ull * (b))
+
+/* A bit for each byte that is zero, and none if no byte is (others may follow a true one). */
+static uint64_t zero_bytes(uint64_t v)
 {
-	size_t n;
+	return (v - EVERY_BYTE(0x01)) & ~v & EVERY_BYTE(0x80);
+}
+
+/* Whether one of eight bytes is a control character or the one that is forbidden. */
+static bool word_bad(uint64_t v, char forbidden)
+{
+	uint64_t below = (v - EVERY_BYTE(0x20)) & ~v & EVERY_BYTE(0x80);
+
+	return (below | zero_bytes(v ^ EVERY_BYTE(0x7f)) |
+		   zero_bytes(v ^ EVERY_BYTE((uint8_t)forbidden))) != 0;
+}
+
+int text_length(const char *s, size_t max, char forbidden)
+{
+	uint64_t last = EVERY_BYTE('x');
+	size_t n, i = 0;
 
 	if (!s)
 		return -EINVAL;
-	for (n = 0; s[n] != '\0'; n++) {
-		unsigned char c = (unsigned char)s[n];
-
-		if (c < ' ' || c == 0x7f || c == ':' || n >= max)
+	n = strnlen(s, max + 1);
+	if (n > max)
+		return -EINVAL;
+	for (; i + 8 <= n; i += 8)
+		if (word_bad(snap_bytes8(s + i), forbidden))
 			return -EINVAL;
-	}
-	return (int)n;
+	memcpy(&last, s + i, n - i);
+	return word_bad(last, forbidden) ? -EINVAL : (int)n;
 }
 
 int name_length(const char *s)
 {
-	int n = text_length(s, SNAP_NAME_MAX);
+	int n = text_length(s, SNAP_NAME_MAX, ':');
 
 	if (n <= 0 || s[0] == '-' || s[0] == '+')
 		return -EINVAL;
-	for (int i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)s[i];
-
-		if (c <= ' ' || c > '~' || c == ',' || c == '/')
+	for (int i = 0; i < n; i++)
+		if (s[i] == ' ' || s[i] == ',' || s[i] == '/' || (s[i] & 0x80) != 0)
 			return -EINVAL;
-	}
 	return n;
 }
 
-/* ---- layout -----------------------------------------------------------------------------------
- */
+/* ---- layout ----------------------------------------------------------------------------- */
 
 static uint64_t align_up(uint64_t n)
 {
@@ -103,8 +117,7 @@ uint32_t writer_number(const struct writer *w, const void *record)
 	return (uint32_t)((uint64_t)((const uint8_t *)record - w->base) / SNAP_ALIGN);
 }
 
-/* ---- hash tables ------------------------------------------------------------------------------
- */
+/* ---- hash tables ------------------------------------------------------------------------ */
 
 static struct snap_slot *table_slots(
     const struct writer *w, enum snap_section which, uint64_t *ret_mask)
@@ -200,17 +213,16 @@ bool writer_has_id(const struct writer *w, enum snap_section which, uint32_t id)
 	return s && s->record != 0;
 }
 
-/* ---- users by uid -----------------------------------------------------------------------------
- */
+/* ---- users ------------------------------------------------------------------------------ */
 
-/* Radix sort in three passes: the usual source is sorted by name, and there may be a million. */
-static int sort_users(struct writer_user *users, size_t n)
+/* By ascending id. Radix sort in three passes: there may be a million. */
+static int sort_pairs(struct writer_pair *pairs, size_t n)
 {
-	struct writer_user *from = users, *to, *other;
+	struct writer_pair *from = pairs, *to, *other;
 	bool sorted = true;
 
 	for (size_t i = 1; i < n && sorted; i++)
-		sorted = users[i - 1].uid <= users[i].uid;
+		sorted = pairs[i - 1].id <= pairs[i].id;
 	if (sorted)
 		return 0;
 	other = malloc(n * sizeof(*other));
@@ -219,9 +231,10 @@ static int sort_users(struct writer_user *users, size_t n)
 	to = other;
 	for (unsigned shift = 0; shift < 33; shift += 11) {
 		size_t count[2048] = {0}, sum = 0;
+		struct writer_pair *t = from;
 
 		for (size_t i = 0; i < n; i++)
-			count[from[i].uid >> shift & 2047]++;
+			count[from[i].id >> shift & 2047]++;
 		for (size_t b = 0; b < 2048; b++) {
 			size_t c = count[b];
 
@@ -229,17 +242,26 @@ static int sort_users(struct writer_user *users, size_t n)
 			sum += c;
 		}
 		for (size_t i = 0; i < n; i++)
-			to[count[from[i].uid >> shift & 2047]++] = from[i];
-		struct writer_user *t = from;
-
+			to[count[from[i].id >> shift & 2047]++] = from[i];
 		from = to;
 		to = t;
 	}
-	memcpy(users, from, n * sizeof(*users));
+	memcpy(pairs, from, n * sizeof(*pairs));
 	free(other);
 	return 0;
 }
 
+int writer_order(struct writer *w, enum snap_section which, struct writer_pair *pairs, size_t n)
+{
+	uint8_t *order = w->base + w->section[which].offset;
+	int r = sort_pairs(pairs, n);
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		memcpy(order + i * sizeof(uint32_t), &pairs[i].number, sizeof(uint32_t));
+	return r;
+}
+
+/* The first pass: who is in it, and what it takes. */
 static int list_users(struct writer *w)
 {
 	const struct snap_meta *m = &w->src->meta;
@@ -257,16 +279,17 @@ static int list_users(struct writer *w)
 			continue;
 		if (!refused && !snap_id_allowed(u->uid, m->uid_first, m->uid_last))
 			return -EINVAL;
+		if (!w->content->measure_user(w, u))
+			return -EINVAL;
 		w->users[w->nusers++] = (struct writer_user){
 		    .uid = refused ? SNAP_ID_NONE : u->uid,
 		    .index = (uint32_t)i,
 		};
 	}
-	return sort_users(w->users, w->nusers);
+	return 0;
 }
 
-/* ---- the file ---------------------------------------------------------------------------------
- */
+/* ---- the file --------------------------------------------------------------------------- */
 
 static void seal(struct writer *w)
 {
@@ -315,29 +338,38 @@ static int store(const struct writer *w, int fd)
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
+/* The second pass; again with another seed should the names fall too unluckily. */
 static int fill(struct writer *w)
 {
 	int r = -EAGAIN;
 
 	for (int i = 0; i < SEED_TRIES && r == -EAGAIN; i++) {
 		writer_free(w);
-		memset(w->section, 0, sizeof(w->section));
 		w->size = SNAP_HEADER_SIZE;
 		if (getrandom(&w->seed, sizeof(w->seed), 0) != sizeof(w->seed))
 			return -EIO;
-		r = w->kind == SNAP_IDENTITY ? identity_fill(w) : access_fill(w);
+		w->content->layout(w);
+		r = writer_allocate(w);
+		if (r == 0)
+			r = w->content->put(w);
 	}
 	return r == -EAGAIN ? -EINVAL : r;
 }
 
 int snap_write(int fd, enum snap_kind kind, const struct snap_source *src)
 {
-	struct writer w = {.src = src, .kind = kind};
+	struct writer w = {
+	    .src = src,
+	    .kind = kind,
+	    .content = kind == SNAP_IDENTITY ? &identity_content : &access_content,
+	};
 	int r;
 
 	if (src->ngroups > UINT32_MAX / 2 || src->nprojects > UINT32_MAX / 2)
 		return -EINVAL;
-	r = list_users(&w);
+	r = w.content->begin(&w);
+	if (r == 0)
+		r = list_users(&w);
 	if (r == 0)
 		r = fill(&w);
 	if (r == 0) {
@@ -345,6 +377,7 @@ int snap_write(int fd, enum snap_kind kind, const struct snap_source *src)
 		r = store(&w, fd);
 	}
 	writer_free(&w);
+	free(w.teams);
 	free(w.users);
 	return r;
 }

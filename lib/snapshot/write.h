@@ -4,20 +4,36 @@
 
 /*
  * The writer's inside. The file is laid out in memory, in two passes over the source: the first
- * checks everything and adds up sizes, the second fills in. Users are written by ascending uid.
+ * checks everything and adds up sizes, the second fills in. Both go through the source in its
+ * order.
  */
 #include "format.h"
 #include "snapshot.h"
 
+struct writer;
+
+/* What differs between the kinds, in the order of the calls. */
+struct writer_content {
+	int (*begin)(struct writer *w); /* measures what is not about users */
+	bool (*measure_user)(struct writer *w, const struct snap_user *u); /* false: a limit */
+	void (*layout)(struct writer *w);
+	int (*put)(struct writer *w); /* may be called again with another seed */
+};
+
+extern const struct writer_content identity_content, access_content;
+
 struct writer {
 	const struct snap_source *src;
 	enum snap_kind kind;
+	const struct writer_content *content;
+	struct writer_team *teams; /* identity: of each group */
 	struct writer_user {
 		uint32_t uid; /* SNAP_ID_NONE: refused, not in the table by uid */
 		uint32_t index;
-	} * users; /* those that this kind has, by ascending uid */
+	} * users; /* those that this kind has, as the source gives them */
 	size_t nusers;
 	bool split_names;
+	uint64_t records; /* bytes of users' records, from measure_user() */
 	uint8_t *base;
 	uint64_t size; /* of the file, once it is laid out */
 	uint64_t at;   /* where the next record goes */
@@ -26,10 +42,10 @@ struct writer {
 };
 
 /*
- * Text fit for a line of passwd: no control characters, no ':' and at most "max" bytes. Returns its
- * length, or -EINVAL.
+ * Text without control characters and without "forbidden" (0: nothing more), of at most "max"
+ * bytes. Returns its length, or -EINVAL, also for NULL.
  */
-int text_length(const char *s, size_t max);
+int text_length(const char *s, size_t max, char forbidden);
 /* A name of 1 to SNAP_NAME_MAX printable bytes that no line of passwd or group stumbles over. */
 int name_length(const char *s);
 
@@ -51,13 +67,17 @@ uint32_t writer_number(const struct writer *w, const void *record);
 int writer_enter_name(struct writer *w, enum snap_section which, const char *name, size_t n,
     const void *record, int name_at);
 int writer_enter_id(struct writer *w, enum snap_section which, uint32_t id, const void *record);
+/* Fill a section of record numbers by ascending id; sorts the pairs. 0 or -ENOMEM. */
+struct writer_pair {
+	uint32_t id;
+	uint32_t number;
+};
+
+int writer_order(struct writer *w, enum snap_section which, struct writer_pair *pairs, size_t n);
+
 /* Whether a table has the key, for names and ids that two tables share. */
 bool writer_has_name(
     const struct writer *w, enum snap_section which, const char *name, size_t n, int name_at);
 bool writer_has_id(const struct writer *w, enum snap_section which, uint32_t id);
-
-/* Check the source and lay out; then fill in. 0, -EINVAL, -EAGAIN (another seed) or -ENOMEM. */
-int identity_fill(struct writer *w);
-int access_fill(struct writer *w);
 
 #endif

@@ -17,28 +17,14 @@ static uint64_t aligned(uint64_t n)
 	return (n + SNAP_ALIGN - 1) & ~(uint64_t)(SNAP_ALIGN - 1);
 }
 
-/* Free text, of a project or a key: anything but control characters. */
-static int line_length(const char *s, size_t max)
-{
-	size_t n;
-
-	if (!s)
-		return -EINVAL;
-	for (n = 0; s[n] != '\0'; n++)
-		if ((unsigned char)s[n] < ' ' || s[n] == 0x7f || n >= max)
-			return -EINVAL;
-	return (int)n;
-}
-
-/* ---- projects ---------------------------------------------------------------------------------
- */
+/* ---- projects --------------------------------------------------------------------------- */
 
 /* The size of a project's record, or 0 if it breaks a limit. */
 static uint64_t project_bytes(const struct snap_project *p)
 {
-	int slug = line_length(p->slug, PROJECT_TEXT_MAX);
-	int name = line_length(p->name, PROJECT_TEXT_MAX);
-	int contact = line_length(p->contact, PROJECT_TEXT_MAX);
+	int slug = text_length(p->slug, PROJECT_TEXT_MAX, 0);
+	int name = text_length(p->name, PROJECT_TEXT_MAX, 0);
+	int contact = text_length(p->contact, PROJECT_TEXT_MAX, 0);
 
 	if (slug < 1 || name < 0 || contact < 0)
 		return 0;
@@ -64,7 +50,8 @@ static void record_seal(const struct writer *w, uint8_t *record, size_t size)
 static void put_project(struct writer *w, size_t i)
 {
 	const struct snap_project *p = &w->src->projects[i];
-	uint64_t size = project_bytes(p);
+	uint64_t size = sizeof(struct snap_project_record) + strlen(p->slug) + strlen(p->name) +
+			strlen(p->contact) + 3;
 	uint8_t *r = writer_record(w, size);
 	uint32_t number = writer_number(w, r);
 	struct snap_project_record head = {
@@ -82,8 +69,7 @@ static void put_project(struct writer *w, size_t i)
 	memcpy(w->base + w->section[SNAP_SEC_PROJECTS].offset + 4 * i, &number, sizeof(number));
 }
 
-/* ---- subjects ---------------------------------------------------------------------------------
- */
+/* ---- subjects --------------------------------------------------------------------------- */
 
 static bool grants_sound(const struct writer *w, const struct snap_user *u)
 {
@@ -98,7 +84,7 @@ static bool grants_sound(const struct writer *w, const struct snap_user *u)
 /* The size of a subject's record, or 0 if it breaks a limit. */
 static uint64_t subject_bytes(const struct writer *w, const struct snap_user *u)
 {
-	int name = name_length(u->name), home = text_length(u->home, SNAP_ENTRY_MAX);
+	int name = name_length(u->name), home = text_length(u->home, SNAP_ENTRY_MAX, ':');
 	uint64_t size = sizeof(struct snap_subject_record);
 
 	if (name < 0 || home < 0 || !grants_sound(w, u))
@@ -109,7 +95,7 @@ static uint64_t subject_bytes(const struct writer *w, const struct snap_user *u)
 	if (u->nkeys > SNAP_KEYS_MAX)
 		return 0;
 	for (size_t i = 0; i < u->nkeys; i++) {
-		int n = line_length(u->keys[i].line, SNAP_SUBJECT_MAX);
+		int n = text_length(u->keys[i].line, SNAP_SUBJECT_MAX, 0);
 
 		if (n < 1)
 			return 0;
@@ -182,43 +168,47 @@ static int put_subject(struct writer *w, const struct writer_user *listed)
 	return writer_enter_id(w, SNAP_SEC_UID, listed->uid, r);
 }
 
-static int measure(struct writer *w)
+static int begin(struct writer *w)
 {
-	const struct snap_source *src = w->src;
-	uint64_t records = 0, n;
+	for (size_t i = 0; i < w->src->nprojects; i++) {
+		uint64_t n = project_bytes(&w->src->projects[i]);
 
-	for (size_t i = 0; i < src->nprojects; i++) {
-		n = project_bytes(&src->projects[i]);
 		if (n == 0)
 			return -EINVAL;
-		records += aligned(n);
+		w->records += aligned(n);
 	}
-	for (size_t i = 0; i < w->nusers; i++) {
-		n = subject_bytes(w, src->user(src->arg, w->users[i].index));
-		if (n == 0)
-			return -EINVAL;
-		records += aligned(n);
-	}
+	return 0;
+}
+
+static bool measure_user(struct writer *w, const struct snap_user *u)
+{
+	uint64_t n = subject_bytes(w, u);
+
+	w->records += aligned(n);
+	return n > 0;
+}
+
+static void layout(struct writer *w)
+{
 	writer_table(w, SNAP_SEC_NAME, w->nusers);
 	writer_table(w, SNAP_SEC_UID, w->nusers);
 	writer_table(w, SNAP_SEC_GRNAM, 0);
 	writer_table(w, SNAP_SEC_GID, 0);
 	writer_section(w, SNAP_SEC_USERS, 0);
 	writer_section(w, SNAP_SEC_GROUPS, 0);
-	writer_section(w, SNAP_SEC_PROJECTS, src->nprojects * sizeof(uint32_t));
-	writer_section(w, SNAP_SEC_RECORDS, records);
-	return 0;
+	writer_section(w, SNAP_SEC_PROJECTS, w->src->nprojects * sizeof(uint32_t));
+	writer_section(w, SNAP_SEC_RECORDS, w->records);
 }
 
-int access_fill(struct writer *w)
+static int put_all(struct writer *w)
 {
-	int r = measure(w);
+	int r = 0;
 
-	if (r == 0)
-		r = writer_allocate(w);
-	for (size_t i = 0; r == 0 && i < w->src->nprojects; i++)
+	for (size_t i = 0; i < w->src->nprojects; i++)
 		put_project(w, i);
 	for (size_t i = 0; r == 0 && i < w->nusers; i++)
 		r = put_subject(w, &w->users[i]);
 	return r;
 }
+
+const struct writer_content access_content = {begin, measure_user, layout, put_all};

@@ -6,7 +6,7 @@
 #include "write.h"
 
 /* What the first pass learns of a group, and where the second one puts its members. */
-struct team {
+struct writer_team {
 	uint64_t name_bytes; /* of the members, each with its NUL */
 	uint32_t nmembers;
 	uint32_t name_len;
@@ -22,9 +22,9 @@ struct strings {
 
 static bool measure_strings(const struct snap_user *u, struct strings *ret)
 {
-	int name = name_length(u->name), gecos = text_length(u->gecos, SNAP_ENTRY_MAX);
-	int home = text_length(u->home, SNAP_ENTRY_MAX);
-	int shell = text_length(u->shell, SNAP_ENTRY_MAX);
+	int name = name_length(u->name), gecos = text_length(u->gecos, SNAP_ENTRY_MAX, ':');
+	int home = text_length(u->home, SNAP_ENTRY_MAX, ':');
+	int shell = text_length(u->shell, SNAP_ENTRY_MAX, ':');
 
 	if (name < 0 || gecos < 0 || home < 1 || shell < 0 || u->home[0] != '/')
 		return false;
@@ -50,8 +50,7 @@ static uint64_t person_bytes(const struct snap_user *u, size_t strings)
 	return (n + SNAP_ALIGN - 1) & ~(uint64_t)(SNAP_ALIGN - 1);
 }
 
-static bool count_members(
-    const struct writer *w, const struct snap_user *u, size_t name, struct team *teams)
+static bool count_members(struct writer *w, const struct snap_user *u, size_t name)
 {
 	if (u->ngroups > SNAP_GROUPS_MAX)
 		return false;
@@ -62,60 +61,69 @@ static bool count_members(
 			return false;
 		if (w->src->groups[g].hide_members)
 			continue;
-		teams[g].nmembers++;
-		teams[g].name_bytes += name + 1;
+		w->teams[g].nmembers++;
+		w->teams[g].name_bytes += name + 1;
 	}
 	return true;
 }
 
-static uint64_t team_strings(const struct team *t)
+static uint64_t team_strings(const struct writer_team *t)
 {
 	return t->name_len + 1 + 2 + t->name_bytes;
 }
 
-static uint64_t team_bytes(const struct team *t)
+static uint64_t team_bytes(const struct writer_team *t)
 {
 	uint64_t n = sizeof(struct snap_team) + team_strings(t) + t->nmembers;
 
 	return (n + SNAP_ALIGN - 1) & ~(uint64_t)(SNAP_ALIGN - 1);
 }
 
-static int measure(struct writer *w, struct team *teams)
+static int begin(struct writer *w)
 {
 	const struct snap_source *src = w->src;
-	uint64_t records = 0;
-	struct strings s;
 
+	w->teams = calloc(src->ngroups + 1, sizeof(*w->teams));
+	if (!w->teams)
+		return -ENOMEM;
 	w->split_names = true;
-	for (size_t i = 0; i < w->nusers; i++) {
-		const struct snap_user *u = src->user(src->arg, w->users[i].index);
-
-		if (!measure_strings(u, &s) || !count_members(w, u, s.name, teams))
-			return -EINVAL;
-		records += person_bytes(u, s.all);
-		w->split_names &= !snap_name_of_group(u->name, s.name);
-	}
 	for (size_t g = 0; g < src->ngroups; g++) {
 		int n = name_length(src->groups[g].name);
 
 		if (n < 0 ||
 		    !snap_id_allowed(src->groups[g].gid, src->meta.gid_first, src->meta.gid_last))
 			return -EINVAL;
-		teams[g].name_len = (uint32_t)n;
-		if (team_strings(&teams[g]) > UINT32_MAX)
-			return -EINVAL;
-		records += team_bytes(&teams[g]);
+		w->teams[g].name_len = (uint32_t)n;
 		w->split_names &= snap_name_of_group(src->groups[g].name, (size_t)n);
 	}
+	return 0;
+}
+
+static bool measure_user(struct writer *w, const struct snap_user *u)
+{
+	struct strings s;
+
+	if (!measure_strings(u, &s) || !count_members(w, u, s.name))
+		return false;
+	w->records += person_bytes(u, s.all);
+	w->split_names &= !snap_name_of_group(u->name, s.name);
+	return true;
+}
+
+static void layout(struct writer *w)
+{
+	uint64_t records = w->records;
+
+	for (size_t g = 0; g < w->src->ngroups; g++)
+		records += team_bytes(&w->teams[g]);
 	writer_table(w, SNAP_SEC_NAME, w->nusers);
 	writer_table(w, SNAP_SEC_UID, w->nusers);
-	writer_table(w, SNAP_SEC_GRNAM, src->ngroups);
-	writer_table(w, SNAP_SEC_GID, src->ngroups);
+	writer_table(w, SNAP_SEC_GRNAM, w->src->ngroups);
+	writer_table(w, SNAP_SEC_GID, w->src->ngroups);
 	writer_section(w, SNAP_SEC_USERS, w->nusers * sizeof(uint32_t));
-	writer_section(w, SNAP_SEC_GROUPS, src->ngroups * sizeof(uint32_t));
+	writer_section(w, SNAP_SEC_GROUPS, w->src->ngroups * sizeof(uint32_t));
 	writer_section(w, SNAP_SEC_PROJECTS, 0);
 	writer_section(w, SNAP_SEC_RECORDS, records);
-	return 0;
 }
 
 static uint8_t *put(uint8_t *p, const char *s, size_t n)
@@ -124,7 +132,7 @@ static uint8_t *put(uint8_t *p, const char *s, size_t n)
 	return p + n + 1;
 }
 
-static int put_team(struct writer *w, const struct snap_group *g, struct team *t)
+static int put_team(struct writer *w, const struct snap_group *g, struct writer_team *t)
 {
 	uint8_t *r = writer_record(w, team_bytes(t)), *p = r + sizeof(struct snap_team);
 	struct snap_team head = {
@@ -143,8 +151,7 @@ static int put_team(struct writer *w, const struct snap_group *g, struct team *t
 	return e < 0 ? e : writer_enter_id(w, SNAP_SEC_GID, g->gid, r);
 }
 
-static int put_person(
-    struct writer *w, const struct snap_user *u, struct team *teams, uint32_t *ret_number)
+static int put_person(struct writer *w, const struct snap_user *u, uint32_t *ret_number)
 {
 	struct snap_person head = {.uid = u->uid, .ngids = (uint32_t)u->ngroups};
 	size_t name = strlen(u->name), gecos = strlen(u->gecos);
@@ -163,7 +170,7 @@ static int put_person(
 	p = r + gids_at(head.len);
 	for (size_t i = 0; i < u->ngroups; i++) {
 		const struct snap_group *g = &w->src->groups[u->groups[i]];
-		struct team *t = &teams[u->groups[i]];
+		struct writer_team *t = &w->teams[u->groups[i]];
 
 		memcpy(p + i * sizeof(g->gid), &g->gid, sizeof(g->gid));
 		if (g->hide_members)
@@ -180,63 +187,41 @@ static int put_person(
 	return e < 0 ? e : writer_enter_id(w, SNAP_SEC_UID, u->uid, r);
 }
 
-struct by_gid {
-	uint32_t gid;
-	uint32_t number;
-};
-
-static int compare_gids(const void *a, const void *b)
-{
-	uint32_t x = ((const struct by_gid *)a)->gid, y = ((const struct by_gid *)b)->gid;
-
-	return (x > y) - (x < y);
-}
-
-static int put_group_order(struct writer *w, const struct team *teams)
-{
-	uint8_t *order = w->base + w->section[SNAP_SEC_GROUPS].offset;
-	size_t n = w->src->ngroups;
-	struct by_gid *all = malloc((n + 1) * sizeof(*all));
-
-	if (!all)
-		return -ENOMEM;
-	for (size_t g = 0; g < n; g++)
-		all[g] = (struct by_gid){w->src->groups[g].gid, writer_number(w, teams[g].record)};
-	qsort(all, n, sizeof(*all), compare_gids);
-	for (size_t g = 0; g < n; g++)
-		memcpy(order + 4 * g, &all[g].number, sizeof(all[g].number));
-	free(all);
-	return 0;
-}
-
-static int put_all(struct writer *w, struct team *teams)
+static int put_groups(struct writer *w, struct writer_pair *pairs)
 {
 	const struct snap_source *src = w->src;
-	uint8_t *order = w->base + w->section[SNAP_SEC_USERS].offset;
-	uint32_t number;
 	int r = 0;
 
-	for (size_t g = 0; g < src->ngroups && r == 0; g++)
-		r = put_team(w, &src->groups[g], &teams[g]);
-	for (size_t i = 0; i < w->nusers && r == 0; i++) {
-		r = put_person(w, src->user(src->arg, w->users[i].index), teams, &number);
-		memcpy(order + 4 * i, &number, sizeof(number));
+	for (size_t g = 0; g < src->ngroups && r == 0; g++) {
+		r = put_team(w, &src->groups[g], &w->teams[g]);
+		pairs[g] =
+		    (struct writer_pair){src->groups[g].gid, writer_number(w, w->teams[g].record)};
 	}
-	return r < 0 ? r : put_group_order(w, teams);
+	return r < 0 ? r : writer_order(w, SNAP_SEC_GROUPS, pairs, src->ngroups);
 }
 
-int identity_fill(struct writer *w)
+static int put_people(struct writer *w, struct writer_pair *pairs)
 {
-	struct team *teams = calloc(w->src->ngroups + 1, sizeof(*teams));
-	int r;
+	const struct snap_source *src = w->src;
+	int r = 0;
 
-	if (!teams)
-		return -ENOMEM;
-	r = measure(w, teams);
+	for (size_t i = 0; i < w->nusers && r == 0; i++) {
+		pairs[i].id = w->users[i].uid;
+		r = put_person(w, src->user(src->arg, w->users[i].index), &pairs[i].number);
+	}
+	return r < 0 ? r : writer_order(w, SNAP_SEC_USERS, pairs, w->nusers);
+}
+
+static int put_all(struct writer *w)
+{
+	size_t most = w->nusers > w->src->ngroups ? w->nusers : w->src->ngroups;
+	struct writer_pair *pairs = malloc((most + 1) * sizeof(*pairs));
+	int r = pairs ? put_groups(w, pairs) : -ENOMEM;
+
 	if (r == 0)
-		r = writer_allocate(w);
-	if (r == 0)
-		r = put_all(w, teams);
-	free(teams);
+		r = put_people(w, pairs);
+	free(pairs);
 	return r;
 }
+
+const struct writer_content identity_content = {begin, measure_user, layout, put_all};
