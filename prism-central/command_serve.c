@@ -10,7 +10,6 @@
 #include "command.h"
 #include "host_feed.h"
 #include "http.h"
-#include "password.h"
 #include "signing.h"
 #include "tls.h"
 
@@ -40,7 +39,25 @@ static void wipe_and_free(void *p)
 	free(p);
 }
 
-static void watch(const sigset_t *set)
+/* A renewed certificate. Another pin would lock out whoever knows the present one. */
+static void reload(struct central *c)
+{
+	struct central probe = *c;
+	char cert[TLS_PATH_SIZE] = "", key[TLS_PATH_SIZE] = "";
+	int r = c->config.listen[0] ? tls_prepare(&probe, cert, key) : -ENOENT;
+
+	if (r == 0 && strcmp(probe.tls_pin, c->tls_pin) != 0) {
+		log_event(LOG_LEVEL_ERROR, "reload", "certificate", "%s", cert, "reason", "%s",
+		    "its key's pin differs from the one that hosts were given", NULL);
+		return;
+	}
+	if (r == 0)
+		r = http_reload_tls(c, cert, key);
+	if (r == 0)
+		log_event(LOG_LEVEL_INFO, "reload", "certificate", "%s", cert, NULL);
+}
+
+static void watch(struct central *c, const sigset_t *set)
 {
 	uint64_t usec = 0;
 	struct timespec ts = {.tv_sec = 3600};
@@ -49,8 +66,14 @@ static void watch(const sigset_t *set)
 		ts.tv_sec = (time_t)(usec / 2000000);
 		ts.tv_nsec = (long)(usec / 2 % 1000000) * 1000;
 	}
-	while (sigtimedwait(set, NULL, &ts) < 0)
+	for (;;) {
+		int got = sigtimedwait(set, NULL, &ts);
+		if (got == SIGTERM || got == SIGINT)
+			return;
+		if (got == SIGHUP)
+			reload(c);
 		sd_notify(0, "WATCHDOG=1");
+	}
 }
 
 static int listen_and_wait(struct central *c, const sigset_t *set)
@@ -68,7 +91,7 @@ static int listen_and_wait(struct central *c, const sigset_t *set)
 	    c->config.url, "listen", "%s", c->config.listen, "port", "%d", http_port(c, true),
 	    "plain", "%s", c->config.listen_plain, "plain_port", "%d", http_port(c, false), NULL);
 	sd_notify(0, "READY=1");
-	watch(set);
+	watch(c, set);
 	sd_notify(0, "STOPPING=1");
 	log_event(LOG_LEVEL_INFO, "stopping", NULL);
 	http_stop(c, GRACE_MS);
@@ -93,6 +116,7 @@ static void block_signals(sigset_t *set)
 	sigemptyset(set);
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
@@ -113,7 +137,6 @@ int command_serve(int argc, char **argv, struct config *cfg)
 		    lock == -EWOULDBLOCK ? "another prism-central is serving it" : strerror(-lock));
 	block_signals(&set);
 	json_set_alloc_funcs(malloc, wipe_and_free);
-	password_init(cfg->workers > 2 ? cfg->workers / 2 : 1);
 	r = prepare(&c);
 	if (r == 0)
 		r = listen_and_wait(&c, &set);

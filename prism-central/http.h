@@ -109,12 +109,19 @@ enum route_scope {
 	SCOPE_HOST_ID,	  /* arg[0]: id of a host: any of its projects */
 };
 
+/*
+ * Which threads run it. A password takes 0.1 s to hash: those who log in wait in a queue of their
+ * own, and never keep a thread from the others.
+ */
+enum route_lane { LANE_ANY, LANE_HASH, LANES };
+
 struct route {
 	enum http_method method;
 	const char *path; /* "/api/v1/projects/{}/members/{}" */
 	const char *permission;
 	enum route_scope scope;
 	void (*handler)(struct request *, struct reply *);
+	enum route_lane lane;
 };
 
 /* routes.c: the table; one line for everything that this service can be asked. */
@@ -136,6 +143,9 @@ int principal_load(struct request *rq, const char *bearer);
  */
 int http_start(struct central *c, const char *tls_cert, const char *tls_key);
 void http_stop(struct central *c, int64_t grace_ms);
+/* Show this certificate from now on. 0, or -errno with a line in the log: then the old one stays.
+ */
+int http_reload_tls(struct central *c, const char *tls_cert, const char *tls_key);
 /* The port of the TLS listener, or of the plain one; 0: none. For configurations that say 0. */
 int http_port(const struct central *c, bool tls);
 

@@ -183,7 +183,9 @@ struct bufferevent *conn_accept(struct event_base *base, void *arg)
 	c->state = CONN_READING;
 	c->deadline = clock_mono_ms() + HTTP_READ_MS;
 	if (listener->tls) {
-		SSL *ssl = SSL_new(listener->tls);
+		pthread_mutex_lock(&l->http->tls_lock);
+		SSL *ssl = SSL_new(l->http->tls);
+		pthread_mutex_unlock(&l->http->tls_lock);
 		if (!ssl)
 			return NULL;
 		bev = bufferevent_openssl_socket_new(

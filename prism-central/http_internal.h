@@ -37,6 +37,7 @@
 #define HTTP_HELD_MAX	  (256 << 20) /* bytes of unfinished requests, all together */
 #define HTTP_HELD_FREE	  (64 << 10)  /* what one request may have even then */
 #define HTTP_QUEUE_MAX	  8192
+#define HTTP_HASHES_MAX	  128  /* waiting to hash a password: some six seconds */
 #define HTTP_PARK_BUCKETS 1024 /* a power of two */
 #define HTTP_PARK_MS	  60000
 #define HTTP_WAKES_MAX	  256
@@ -99,7 +100,7 @@ struct listener {
 	struct loop *loop;
 	struct evhttp *evhttp;
 	struct evhttp_bound_socket *bound;
-	SSL_CTX *tls; /* NULL: plain */
+	bool tls;
 };
 
 struct loop {
@@ -126,6 +127,7 @@ struct loop {
 
 struct http {
 	struct central *central;
+	pthread_mutex_t tls_lock; /* guards tls, which a reload replaces */
 	SSL_CTX *tls;
 	struct loop *loops;
 	int nloops;
@@ -209,15 +211,20 @@ void park_free_all(struct loop *l);
 
 struct workers;
 
-/* n threads, each with a connection to the database. 0 or -errno. */
+/*
+ * n threads for LANE_ANY and half as many for LANE_HASH, each with a connection to the database.
+ * 0 or -errno.
+ */
 int workers_start(struct central *c, int n, struct workers **ret);
 /* Ends the threads when each has run what it has in hand; drops what is queued. */
 void workers_stop(struct workers *w);
 /* False when the queue is full; never with "must". */
 bool workers_submit(struct workers *w, struct job *j, bool must);
 
-/* Find the route, load the principal, authorize, and call the handler. */
-void router_run(struct job *j);
+/* Parse the request and find its route: true, or the reply is filled. */
+bool router_find(struct job *j);
+/* Load the principal, authorize, and call the handler. */
+void router_call(struct job *j);
 /* Every route is complete and no two are the same. 0, or -EINVAL and a line in the log. */
 int router_check(void);
 const char *method_name(enum http_method m);

@@ -340,7 +340,7 @@ static int listen_tcp(const char *where, int *ret, int *ret_port)
 	return 0;
 }
 
-static int listener_add(struct loop *l, int listen_fd, SSL_CTX *tls)
+static int listener_add(struct loop *l, int listen_fd, bool tls)
 {
 	struct listener *s = &l->listeners[l->nlisteners];
 	_cleanup_close_ int fd = fcntl(listen_fd, F_DUPFD_CLOEXEC, 0);
@@ -365,7 +365,7 @@ static int listener_add(struct loop *l, int listen_fd, SSL_CTX *tls)
 	return 0;
 }
 
-static int listen_everywhere(struct http *h, const char *where, SSL_CTX *tls, int *ret_port)
+static int listen_everywhere(struct http *h, const char *where, bool tls, int *ret_port)
 {
 	_cleanup_close_ int fd = -1;
 	int r = strncmp(where, "unix:", 5) == 0 ? listen_unix(h, where + 5, &fd)
@@ -410,7 +410,7 @@ static void limit_connections(struct http *h)
 	if (setrlimit(RLIMIT_NOFILE, &lim) < 0)
 		getrlimit(RLIMIT_NOFILE, &lim);
 	h->max_fd = lim.rlim_cur;
-	h->max_conns = (int)lim.rlim_cur - SPARE_FDS - h->central->config.workers * 4;
+	h->max_conns = (int)lim.rlim_cur - SPARE_FDS - h->central->config.workers * 6;
 	if (h->max_conns < 16)
 		h->max_conns = 16;
 }
@@ -445,9 +445,9 @@ static int start(struct http *h, const char *cert, const char *key)
 	if (r == 0 && cfg->listen[0])
 		r = http_tls_new(cert, key, &h->tls);
 	if (r == 0 && cfg->listen[0])
-		r = listen_everywhere(h, cfg->listen, h->tls, &h->port);
+		r = listen_everywhere(h, cfg->listen, true, &h->port);
 	if (r == 0 && cfg->listen_plain[0])
-		r = listen_everywhere(h, cfg->listen_plain, NULL, &h->plain_port);
+		r = listen_everywhere(h, cfg->listen_plain, false, &h->plain_port);
 	return r == 0 ? start_threads(h) : r;
 }
 
@@ -458,11 +458,29 @@ int http_start(struct central *c, const char *tls_cert, const char *tls_key)
 	if (!h)
 		return -ENOMEM;
 	h->central = c;
+	pthread_mutex_init(&h->tls_lock, NULL);
 	c->http = h;
 	int r = start(h, tls_cert, tls_key);
 	if (r < 0)
 		http_stop(c, 0);
 	return r;
+}
+
+int http_reload_tls(struct central *c, const char *tls_cert, const char *tls_key)
+{
+	struct http *h = c->http;
+	SSL_CTX *fresh = NULL;
+	int r = http_tls_new(tls_cert, tls_key, &fresh);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&h->tls_lock);
+	SSL_CTX *old = h->tls;
+	h->tls = fresh;
+	pthread_mutex_unlock(&h->tls_lock);
+	/* Connections keep what they began with. */
+	SSL_CTX_free(old);
+	return 0;
 }
 
 int http_port(const struct central *c, bool tls)
@@ -537,6 +555,7 @@ void http_stop(struct central *c, int64_t grace_ms)
 	if (h->unix_path[0])
 		unlink(h->unix_path);
 	SSL_CTX_free(h->tls);
+	pthread_mutex_destroy(&h->tls_lock);
 	peer_table_free(h->peers);
 	free(h->loops);
 	free(h);

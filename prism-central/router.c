@@ -25,7 +25,7 @@ static bool route_complete(const struct route *r)
 {
 	return r->method >= HTTP_GET && r->method <= HTTP_DELETE && r->path && r->path[0] == '/' &&
 	       r->permission && r->permission[0] && r->scope >= SCOPE_PUBLIC &&
-	       r->scope <= SCOPE_HOST_ID && r->handler &&
+	       r->scope <= SCOPE_HOST_ID && r->handler && r->lane >= LANE_ANY && r->lane < LANES &&
 	       (r->scope == SCOPE_PUBLIC) == (strcmp(r->permission, "public") == 0);
 }
 
@@ -116,22 +116,26 @@ static int load_principal(struct request *rq, struct reply *rp)
 	return r;
 }
 
-void router_run(struct job *j)
+bool router_find(struct job *j)
+{
+	bool path_known = false;
+
+	j->rp = (struct reply){0};
+	j->rq.org = j->rq.project = 0;
+	j->rq.who = (struct principal){.kind = PRINCIPAL_NONE};
+	if (job_parse(j) < 0)
+		return false;
+	j->rq.route = find(j, &path_known);
+	if (!j->rq.route)
+		reply_error(&j->rp, path_known ? API_METHOD_NOT_ALLOWED : API_NOT_FOUND, NULL);
+	return j->rq.route != NULL;
+}
+
+void router_call(struct job *j)
 {
 	struct request *rq = &j->rq;
 	struct reply *rp = &j->rp;
-	bool path_known = false;
 
-	*rp = (struct reply){0};
-	rq->org = rq->project = 0;
-	rq->who = (struct principal){.kind = PRINCIPAL_NONE};
-	if (job_parse(j) < 0)
-		return;
-	rq->route = find(j, &path_known);
-	if (!rq->route) {
-		reply_error(rp, path_known ? API_METHOD_NOT_ALLOWED : API_NOT_FOUND, NULL);
-		return;
-	}
 	if (load_principal(rq, rp) < 0 || authorize(rq, rp) != 0)
 		return;
 	rq->route->handler(rq, rp);

@@ -18,20 +18,20 @@
  */
 /* clang-format off */
 const struct route routes[] = {
-	{HTTP_POST, V1 "/sessions", "public", SCOPE_PUBLIC, session_post},
+	{HTTP_POST, V1 "/sessions", "public", SCOPE_PUBLIC, session_post, LANE_HASH},
 	{HTTP_DELETE, V1 "/sessions/current", "self", SCOPE_SELF, session_delete},
 	{HTTP_POST, V1 "/sessions/key/challenge", "public", SCOPE_PUBLIC, session_key_challenge},
 	{HTTP_POST, V1 "/sessions/key", "public", SCOPE_PUBLIC, session_key_post},
 
 	{HTTP_GET, V1 "/me", "self", SCOPE_SELF, me_get},
 	{HTTP_PATCH, V1 "/me", "self", SCOPE_SELF, me_patch},
-	{HTTP_POST, V1 "/me/password", "self", SCOPE_SELF, me_password},
+	{HTTP_POST, V1 "/me/password", "self", SCOPE_SELF, me_password, LANE_HASH},
 	{HTTP_GET, V1 "/me/ssh-keys", "self", SCOPE_SELF, sshkey_list},
 	{HTTP_POST, V1 "/me/ssh-keys", "self", SCOPE_SELF, sshkey_post},
 	{HTTP_POST, V1 "/me/ssh-keys/challenge", "self", SCOPE_SELF, sshkey_challenge},
 	{HTTP_DELETE, V1 "/me/ssh-keys/{}", "self", SCOPE_SELF, sshkey_delete},
 
-	{HTTP_POST, V1 "/users", "users:create", SCOPE_DEPLOYMENT, user_post},
+	{HTTP_POST, V1 "/users", "users:create", SCOPE_DEPLOYMENT, user_post, LANE_HASH},
 	{HTTP_GET, V1 "/users/{}", "self", SCOPE_SELF, user_get},
 	{HTTP_POST, V1 "/users/{}/suspend", "users:suspend", SCOPE_DEPLOYMENT, user_suspend},
 	{HTTP_POST, V1 "/users/{}/resume", "users:suspend", SCOPE_DEPLOYMENT, user_resume},
@@ -60,10 +60,10 @@ const struct route routes[] = {
 	{HTTP_GET, V1 "/projects/{}/invitations", "invites:view", SCOPE_PROJECT, invitation_list},
 	{HTTP_GET, V1 "/invitations/my", "self", SCOPE_SELF, invitation_mine},
 	{HTTP_POST, V1 "/invitations/lookup", "public", SCOPE_PUBLIC, invitation_lookup},
-	{HTTP_POST, V1 "/invitations/accept", "public", SCOPE_PUBLIC, invitation_accept},
+	{HTTP_POST, V1 "/invitations/accept", "public", SCOPE_PUBLIC, invitation_accept, LANE_HASH},
 	{HTTP_POST, V1 "/invitations/decline", "public", SCOPE_PUBLIC, invitation_decline},
 	{HTTP_GET, V1 "/invitations/{}", "public", SCOPE_PUBLIC, invitation_lookup},
-	{HTTP_POST, V1 "/invitations/{}/accept", "public", SCOPE_PUBLIC, invitation_accept},
+	{HTTP_POST, V1 "/invitations/{}/accept", "public", SCOPE_PUBLIC, invitation_accept, LANE_HASH},
 	{HTTP_POST, V1 "/invitations/{}/decline", "public", SCOPE_PUBLIC, invitation_decline},
 	{HTTP_POST, V1 "/invitations/{}/resend", "invites:send", SCOPE_INVITATION,
 	    invitation_resend},

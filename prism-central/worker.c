@@ -3,55 +3,83 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "password.h"
 #include "http_internal.h"
 
 struct worker {
 	struct workers *pool;
+	enum route_lane lane;
 	struct store *db;
 	pthread_t thread;
 	bool started;
 };
 
-struct workers {
-	pthread_mutex_t lock;
+struct lane {
 	pthread_cond_t some;
 	struct job *first, **last;
-	size_t queued;
+	size_t queued, max;
+};
+
+struct workers {
+	pthread_mutex_t lock;
+	struct lane lanes[LANES];
 	bool stop;
 	int n;
 	struct worker worker[];
 };
 
-bool workers_submit(struct workers *w, struct job *j, bool must)
+static bool submit(struct workers *w, enum route_lane lane, struct job *j, bool must)
 {
+	struct lane *l = &w->lanes[lane];
+
 	pthread_mutex_lock(&w->lock);
-	bool room = must || w->queued < HTTP_QUEUE_MAX;
+	bool room = must || l->queued < l->max;
 	if (room) {
 		j->next = NULL;
-		*w->last = j;
-		w->last = &j->next;
-		w->queued++;
-		pthread_cond_signal(&w->some);
+		*l->last = j;
+		l->last = &j->next;
+		l->queued++;
+		pthread_cond_signal(&l->some);
 	}
 	pthread_mutex_unlock(&w->lock);
 	return room;
 }
 
-static struct job *take(struct workers *w)
+bool workers_submit(struct workers *w, struct job *j, bool must)
+{
+	return submit(w, LANE_ANY, j, must);
+}
+
+static struct job *take(struct workers *w, struct lane *l)
 {
 	pthread_mutex_lock(&w->lock);
-	while (!w->first && !w->stop)
-		pthread_cond_wait(&w->some, &w->lock);
-	struct job *j = w->stop ? NULL : w->first;
+	while (!l->first && !w->stop)
+		pthread_cond_wait(&l->some, &w->lock);
+	struct job *j = w->stop ? NULL : l->first;
 	if (j) {
-		w->first = j->next;
-		if (!w->first)
-			w->last = &w->first;
-		w->queued--;
+		l->first = j->next;
+		if (!l->first)
+			l->last = &l->first;
+		l->queued--;
 		j->next = NULL;
 	}
 	pthread_mutex_unlock(&w->lock);
 	return j;
+}
+
+/* False when it has gone to the other lane. */
+static bool run_here(struct worker *self, struct job *j)
+{
+	if (!router_find(j))
+		return true;
+	if (j->rq.route->lane == self->lane || self->lane == LANE_HASH) {
+		router_call(j);
+		return true;
+	}
+	if (submit(self->pool, j->rq.route->lane, j, false))
+		return false;
+	reply_errno(&j->rp, -EBUSY);
+	return true;
 }
 
 static void run(struct worker *self, struct job *j)
@@ -59,7 +87,8 @@ static void run(struct worker *self, struct job *j)
 	j->rq.db = self->db;
 	j->rq.now = clock_now();
 	j->wakes_seen = park_wakes();
-	router_run(j);
+	if (!run_here(self, j))
+		return;
 	if (j->rp.topic && j->rq.last) {
 		log_event(LOG_LEVEL_ERROR, "request", "id", "%s", j->rq.id, "reason", "%s",
 		    "the handler went on waiting after its time", NULL);
@@ -74,29 +103,42 @@ static void *worker_main(void *arg)
 {
 	struct worker *self = arg;
 
-	for (struct job *j; (j = take(self->pool));)
+	for (struct job *j; (j = take(self->pool, &self->pool->lanes[self->lane]));)
 		run(self, j);
 	return NULL;
 }
 
+static int worker_start(struct workers *w, struct worker *self, const char *database)
+{
+	int r = store_open(database, &self->db);
+
+	if (r == 0)
+		r = -pthread_create(&self->thread, NULL, worker_main, self);
+	self->started = r == 0;
+	return r;
+}
+
 int workers_start(struct central *c, int n, struct workers **ret)
 {
-	struct workers *w = calloc(1, sizeof(*w) + (size_t)n * sizeof(w->worker[0]));
-	int r = 0;
+	static const size_t limits[LANES] = {HTTP_QUEUE_MAX, HTTP_HASHES_MAX};
+	int hashers = n > 1 ? n / 2 : 1;
+	int all = n + hashers, r = 0;
+	struct workers *w = calloc(1, sizeof(*w) + (size_t)all * sizeof(w->worker[0]));
 
 	if (!w)
 		return -ENOMEM;
+	password_init(hashers);
 	pthread_mutex_init(&w->lock, NULL);
-	pthread_cond_init(&w->some, NULL);
-	w->last = &w->first;
-	w->n = n;
-	for (int i = 0; r == 0 && i < n; i++) {
-		struct worker *self = &w->worker[i];
-		self->pool = w;
-		r = store_open(c->config.database, &self->db);
-		if (r == 0)
-			r = -pthread_create(&self->thread, NULL, worker_main, self);
-		self->started = r == 0;
+	for (int i = 0; i < LANES; i++) {
+		pthread_cond_init(&w->lanes[i].some, NULL);
+		w->lanes[i].last = &w->lanes[i].first;
+		w->lanes[i].max = limits[i];
+	}
+	w->n = all;
+	for (int i = 0; r == 0 && i < all; i++) {
+		w->worker[i].pool = w;
+		w->worker[i].lane = i < n ? LANE_ANY : LANE_HASH;
+		r = worker_start(w, &w->worker[i], c->config.database);
 	}
 	if (r < 0)
 		workers_stop(w);
@@ -105,24 +147,31 @@ int workers_start(struct central *c, int n, struct workers **ret)
 	return r;
 }
 
+static void lane_release(struct lane *l)
+{
+	for (struct job *next; l->first; l->first = next) {
+		next = l->first->next;
+		job_free(l->first);
+	}
+	pthread_cond_destroy(&l->some);
+}
+
 void workers_stop(struct workers *w)
 {
 	if (!w)
 		return;
 	pthread_mutex_lock(&w->lock);
 	w->stop = true;
-	pthread_cond_broadcast(&w->some);
+	for (int i = 0; i < LANES; i++)
+		pthread_cond_broadcast(&w->lanes[i].some);
 	pthread_mutex_unlock(&w->lock);
 	for (int i = 0; i < w->n; i++) {
 		if (w->worker[i].started)
 			pthread_join(w->worker[i].thread, NULL);
 		store_close(w->worker[i].db);
 	}
-	for (struct job *next; w->first; w->first = next) {
-		next = w->first->next;
-		job_free(w->first);
-	}
-	pthread_cond_destroy(&w->some);
+	for (int i = 0; i < LANES; i++)
+		lane_release(&w->lanes[i]);
 	pthread_mutex_destroy(&w->lock);
 	free(w);
 }

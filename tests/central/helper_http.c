@@ -120,6 +120,7 @@ const struct route routes[] = {
     {HTTP_GET, "/park/{}", PUBLIC, park},
     {HTTP_POST, "/wake/{}", PUBLIC, wake},
     {HTTP_GET, "/slow", PUBLIC, slow},
+    {HTTP_GET, "/hash", PUBLIC, slow, LANE_HASH},
     {HTTP_GET, "/bytes", PUBLIC, bytes},
     {HTTP_GET, "/stats", PUBLIC, stats},
     {HTTP_GET, "/silent", PUBLIC, silent},

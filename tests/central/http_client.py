@@ -421,6 +421,22 @@ def test_bytes(s):
         "D2 a reply's memory is released, read or not")
 
 
+def test_lanes(s):
+    socks = []
+    for _ in range(150):
+        k = dial(s, timeout=20)
+        k.sendall(head("GET", "/hash?ms=60"))
+        socks.append(k)
+    time.sleep(0.2)
+    t = time.time()
+    st, _, _ = ask(s, "GET", "/who")
+    took = time.time() - t
+    got = [read_reply(k)[0] for k in socks]
+    say(st == 200 and took < 0.05, "D2 150 logins at once keep nobody else waiting")
+    say(got.count(200) >= 128 and got.count(503) == 150 - got.count(200),
+        "D2 what the queue of logins does not hold is told to come back")
+
+
 def test_unix():
     s = Server("unix", "listen_plain = unix:%s/http.sock\nworkers = 2\nloops = 1" %
                os.path.join(TMP, "unix"))
@@ -539,6 +555,7 @@ def main():
     test_park(s)
     test_flood_while_parked(s)
     test_bytes(s)
+    test_lanes(s)
     measure(s, False)
     measure(s, True)
     for tls, n in ((False, 2000), (True, 1000)):

@@ -134,6 +134,33 @@ start k && stop
 pin2=$(openssl x509 -in "$dir/k/state/tls.crt" -pubkey -noout)
 is "$pin1" "$pin2" "D6 a certificate that is made anew keeps its key, so pins hold"
 has "$(openssl x509 -in "$dir/k/state/tls.crt" -noout -ext subjectAltName)" "DNS:localhost" "D6 the certificate is for the host of the URL"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=ca \
+  -keyout "$dir/ca.key" -out "$dir/ca.crt" 2>/dev/null
+issue() { # SERIAL
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost \
+    -keyout "$dir/cert.key" 2>/dev/null |
+    openssl x509 -req -CA "$dir/ca.crt" -CAkey "$dir/ca.key" -days 1 -set_serial "$1" -out "$dir/cert.crt" 2>/dev/null
+}
+serial() { # of the certificate that the service shows
+  local port
+  port=$(sed -n 's/.* ready .* port=\([0-9]*\).*/\1/p' "$dir/h/log" | tail -n 1)
+  openssl s_client -connect "127.0.0.1:$port" </dev/null 2>/dev/null | openssl x509 -noout -serial
+}
+conf h "[tls]" "certificate = $dir/cert.crt" "key = $dir/cert.key"
+issue 1
+start h
+say $? "D2 the service takes the certificate of an authority"
+is "$(serial)" serial=01 "D2 and shows it"
+issue 2
+kill -HUP "$pid"
+for _ in $(seq 40); do [ "$(serial)" = serial=02 ] && break; sleep 0.05; done
+is "$(serial)" serial=02 "D2 SIGHUP takes a renewed certificate"
+echo nonsense >"$dir/cert.crt"
+kill -HUP "$pid"
+sleep 0.3
+is "$(serial)" serial=02 "D2 a broken one leaves the old one in place"
+stop
+is $? 0 "D2 and the service ends in order"
 chmod 644 "$dir/k/state/feed.key"
 start k
 is $? 1 "D6 a feed key that others may read stops the service"
