@@ -31,6 +31,7 @@ struct compiled {
 	struct refusal *refused;
 	size_t nrefused;
 	size_t nactive;	     /* people whom some grant lets in now */
+	uint64_t identity;   /* a hash of all that the identity snapshot says */
 	int64_t next_change; /* when time alone will change something; 0: never */
 };
 
@@ -43,11 +44,14 @@ int compile(struct model *m, const struct config *c, const struct local *l, uint
 void compiled_release(struct compiled *c);
 
 /*
- * Write and publish the three snapshots in "dir", access first: a right is taken away before the
- * name goes. "keys_gid" is the group that may read the keys, or -1. Returns 0 or -errno; on failure
- * each file is still the old or already the new generation.
+ * Write and publish the snapshots in "dir", access first: a right is taken away before the name
+ * goes. "keys_gid" is the group that may read the keys, or -1. The identity snapshot stays as it is
+ * when it says the same already, that is when *identity (0 at first) is c->identity; *identity is
+ * set to what is published then. Returns 0 or -errno; on failure each file is still the old or
+ * already the new generation.
  */
-int compiled_publish(const struct compiled *c, const char *dir, int64_t keys_gid);
+int compiled_publish(
+    const struct compiled *c, const char *dir, int64_t keys_gid, uint64_t *identity);
 
 /* After a crash: complete what was under way. *ret_generation is the highest one found, or 0. */
 int compiled_recover(const char *dir, uint64_t *ret_generation);

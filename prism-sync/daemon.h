@@ -57,10 +57,11 @@ struct agent {
 	bool dirty;	    /* memory differs from what is published */
 	int64_t not_before; /* monotonic ms: the earliest next publication */
 	int64_t patience;   /* monotonic ms: until then publication waits for missing feeds */
-	sd_event_source *publish_timer, *change_timer, *minute;
+	sd_event_source *publish_timer, *change_timer, *trim_timer, *minute;
 	int publish_error;
 	bool first_done;
 	struct published published;
+	uint64_t identity; /* what the identity snapshot says: compiled_publish() */
 	struct connection_state connection;
 	uint64_t syncs[SYNC_WAITERS]; /* tickets; 0: free */
 };

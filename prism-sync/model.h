@@ -32,6 +32,7 @@ struct record {
 	uint8_t nkeys;
 	uint16_t gecos, home, shell, keys; /* offsets in text; the name (or slug) is at 0 */
 	int64_t not_after, ended_at, sso_at;
+	uint64_t identity; /* a hash of name, gecos, home and shell */
 	uint8_t hash[FEED_DIGEST_LEN];
 	uint32_t nmembers; /* of a group: that many uids at "keys" */
 	uint32_t size;

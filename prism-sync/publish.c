@@ -55,7 +55,8 @@ static int write_one(int dirfd, const char *tmp, size_t i, const struct compiled
 	return fchmod(fd, mode) < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
-int compiled_publish(const struct compiled *c, const char *dir, int64_t keys_gid)
+int compiled_publish(
+    const struct compiled *c, const char *dir, int64_t keys_gid, uint64_t *identity)
 {
 	_cleanup_close_ int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
@@ -64,6 +65,8 @@ int compiled_publish(const struct compiled *c, const char *dir, int64_t keys_gid
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		char tmp[64];
 
+		if (files[i].kind == SNAP_IDENTITY && *identity == c->identity)
+			continue;
 		snprintf(tmp, sizeof(tmp), ".%s.new", files[i].name);
 		int rc = write_one(dirfd, tmp, i, c, keys_gid);
 
@@ -76,6 +79,7 @@ int compiled_publish(const struct compiled *c, const char *dir, int64_t keys_gid
 		}
 		fault_point("publish.renamed");
 	}
+	*identity = c->identity;
 	return 0;
 }
 

@@ -35,6 +35,16 @@ static struct record *block_new(const struct feed_record *r, const uint8_t *hash
 	return new;
 }
 
+/* What the identity snapshot says of a person, in one number: see compiled_publish(). */
+static uint64_t identity_of(const char *text, size_t n)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
+	return h;
+}
+
 static struct record *member_new(
     const struct feed_record *r, const uint8_t *hash, const struct feed_member *m)
 {
@@ -55,6 +65,7 @@ static struct record *member_new(
 	if (new == NULL)
 		return NULL;
 	memcpy(new->text, text, t.n);
+	new->identity = identity_of(text, keys);
 	new->gecos = gecos;
 	new->home = home;
 	new->shell = shell;
@@ -149,9 +160,11 @@ uint32_t record_group_uid(const struct record *r, size_t i)
 
 static size_t table_hash(uint8_t type, uint32_t subject, size_t nslots)
 {
-	uint64_t v = ((uint64_t)type << 32 | subject) * UINT64_C(0x9e3779b97f4a7c15);
+	/* Neighbours stay together in runs of 64: ids are dense, and whole tables are walked often.
+	 */
+	uint64_t run = ((uint64_t)type << 32 | subject >> 6) * UINT64_C(0x9e3779b97f4a7c15);
 
-	return (size_t)(v >> 32) & (nslots - 1);
+	return (size_t)(run >> 32 << 6 | (subject & 63)) & (nslots - 1);
 }
 
 struct record **table_slot(const struct feed *f, uint8_t type, uint32_t subject)
@@ -171,7 +184,7 @@ struct record *feed_find(const struct feed *f, uint8_t type, uint32_t subject)
 
 int table_reserve(struct feed *f, size_t n)
 {
-	size_t want = 16;
+	size_t want = 64;
 
 	while (want < (f->nrecords + n) * 3 / 2)
 		want *= 2;

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "daemon.h"
 
-enum { MINUTE_USEC = 60000000, RETRY_MS = 5000, PATIENCE_MS = 30000, TRIM_BYTES = 1 << 20 };
+enum { MINUTE_USEC = 60000000, RETRY_MS = 5000, PATIENCE_MS = 30000, TRIM_USEC = 20000000 };
 
 int64_t agent_now(const struct agent *a)
 {
@@ -157,7 +157,7 @@ static int publish(struct agent *a)
 	rc = compile(&a->model, &a->config, &a->local, a->published.generation + 1, now, &c);
 	if (rc < 0)
 		return rc;
-	rc = compiled_publish(&c, a->paths.nss, keys_gid);
+	rc = compiled_publish(&c, a->paths.nss, keys_gid, &a->identity);
 	if (rc == 0) {
 		note_published(a, &c, started);
 		end_sessions(a);
@@ -165,7 +165,9 @@ static int publish(struct agent *a)
 		set_change_timer(a, c.next_change);
 	}
 	compiled_release(&c);
-	malloc_trim(TRIM_BYTES);
+	/* The next change of a burst finds its memory where it was; then it goes back. */
+	sd_event_source_set_time_relative(a->trim_timer, TRIM_USEC);
+	sd_event_source_set_enabled(a->trim_timer, SD_EVENT_ONESHOT);
 	return rc;
 }
 
@@ -224,6 +226,12 @@ static int on_publish_timer(sd_event_source *s, uint64_t usec, void *arg)
 	return 0;
 }
 
+static int on_trim(sd_event_source *s, uint64_t usec, void *arg)
+{
+	malloc_trim(0);
+	return 0;
+}
+
 static int on_change(sd_event_source *s, uint64_t usec, void *arg)
 {
 	struct agent *a = arg;
@@ -255,6 +263,9 @@ int schedule_start(struct agent *a)
 	if (rc == 0)
 		rc = sd_event_source_set_enabled(a->publish_timer, SD_EVENT_OFF);
 	if (rc == 0)
+		rc = sd_event_add_time_relative(
+		    a->event, &a->trim_timer, CLOCK_MONOTONIC, TRIM_USEC, 1000000, on_trim, a);
+	if (rc == 0)
 		rc = sd_event_add_time(
 		    a->event, &a->change_timer, CLOCK_REALTIME, UINT64_MAX - 1, 1000, on_change, a);
 	if (rc == 0)
@@ -269,6 +280,7 @@ void schedule_stop(struct agent *a)
 {
 	sd_event_source_disable_unref(a->publish_timer);
 	sd_event_source_disable_unref(a->change_timer);
+	sd_event_source_disable_unref(a->trim_timer);
 	sd_event_source_disable_unref(a->minute);
 	free(a->published.refused);
 }

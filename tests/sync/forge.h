@@ -14,7 +14,9 @@
  */
 #include "feed/feed.h"
 #include "snapshot/snapshot.h"
-#include "test.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define FORGE_NOW     INT64_C(1800000000)
 #define FORGE_RECORDS 200000
@@ -55,8 +57,12 @@ __attribute__((unused)) static void forge_set(
     struct forge *f, uint8_t type, uint8_t flags, uint32_t subject, const struct buf *body)
 {
 	struct forge_record *r = NULL;
+	size_t guess =
+	    subject - 10000; /* where it is when they were added in order, from 10001 on */
 
-	for (size_t i = 0; i < f->n && f->n < 5000; i++)
+	if (type == FEED_MEMBER && guess < f->n && f->records[guess].subject == subject)
+		r = &f->records[guess];
+	for (size_t i = 0; r == NULL && i < f->n && f->n < 5000; i++)
 		if (f->records[i].type == type && f->records[i].subject == subject)
 			r = &f->records[i];
 	if (r == NULL) {

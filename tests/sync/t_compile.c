@@ -8,6 +8,7 @@
 #include "prism-sync/compile.h"
 #include "prism-sync/fault.h"
 #include "sync/forge.h"
+#include "test.h"
 
 static struct forge forge, other;
 static struct buf msg;
@@ -119,7 +120,7 @@ static enum access_reason decide(const char *name, int64_t now)
 	struct snap s;
 	struct access_result r;
 
-	EXPECT_INT(compiled_publish(&compiled, dir, -1), 0);
+	EXPECT_INT(compiled_publish(&compiled, dir, -1, &(uint64_t){0}), 0);
 	snprintf(path, sizeof(path), "%s/%s", dir, SNAPSHOT_ACCESS);
 	EXPECT_INT(snap_open(path, SNAP_ACCESS, SNAP_VERIFY, &s), 0);
 	access_decide(&s, name, "sshd", now, &r);
@@ -479,7 +480,7 @@ TEST("D6 a kill -9 at any step of publishing leaves three whole files")
 		begin();
 		forge_member(&forge, 10001, "alice");
 		make();
-		EXPECT_INT(compiled_publish(&compiled, dir, -1), 0);
+		EXPECT_INT(compiled_publish(&compiled, dir, -1, &(uint64_t){0}), 0);
 		forge_member(&forge, 10002, "bob");
 		make();
 		compiled.source.meta.generation = 2;
@@ -488,7 +489,7 @@ TEST("D6 a kill -9 at any step of publishing leaves three whole files")
 		if (pid == 0) {
 			step = 0;
 			fault_hook = die;
-			_exit(compiled_publish(&compiled, dir, -1) == 0 ? 0 : 1);
+			_exit(compiled_publish(&compiled, dir, -1, &(uint64_t){0}) == 0 ? 0 : 1);
 		}
 		EXPECT_INT(waitpid(pid, &status, 0), pid);
 		finished = WEXITSTATUS(status) == 0;
@@ -504,7 +505,7 @@ TEST("D6 a kill -9 at any step of publishing leaves three whole files")
 		}
 		EXPECT(generation == 1 || generation == 2);
 		compiled.source.meta.generation = 3;
-		EXPECT_INT(compiled_publish(&compiled, dir, -1), 0);
+		EXPECT_INT(compiled_publish(&compiled, dir, -1, &(uint64_t){0}), 0);
 		EXPECT_INT(compiled_recover(dir, &generation), 0);
 		EXPECT_INT(generation, 3);
 	}
@@ -519,7 +520,7 @@ TEST("D6 the modes of the snapshots are those of the contract")
 	begin();
 	forge_member(&forge, 10001, "alice");
 	make();
-	EXPECT_INT(compiled_publish(&compiled, dir, 12345), 0);
+	EXPECT_INT(compiled_publish(&compiled, dir, 12345, &(uint64_t){0}), 0);
 	snprintf(path, sizeof(path), "%s/%s", dir, SNAPSHOT_IDENTITY);
 	EXPECT(stat(path, &st) == 0 && (st.st_mode & 07777) == 0644);
 	snprintf(path, sizeof(path), "%s/%s", dir, SNAPSHOT_ACCESS);

@@ -8,6 +8,7 @@
 #include "prism-sync/intake.h"
 #include "prism-sync/journal.h"
 #include "sync/forge.h"
+#include "test.h"
 
 struct host {
 	char dir[128];
