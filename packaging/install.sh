@@ -37,6 +37,8 @@ for service in prism-sync prism-central; do
   put 0644 "packaging/systemd/$service.tmpfiles" "$PREFIX/lib/tmpfiles.d/$service.conf"
 done
 
+put 0644 packaging/systemd/prism-sync.path "$UNITDIR/prism-sync.path"
+
 for page in man/*.[1-8]; do
   put 0644 "$page" "$PREFIX/share/man/man${page##*.}/${page##*/}"
 done

@@ -103,16 +103,18 @@ lab_sweep()
   local id=$1 root
   for root in $(lab_cgroup_roots); do
     [ ! -d "$root/prism-lab-$id" ] ||
-      find "$root/prism-lab-$id" -depth -type d -exec rmdir {} + 2>/dev/null
+      wait_for 5 eval "find '$root/prism-lab-$id' -depth -type d -exec rmdir {} ';' ; [ ! -d '$root/prism-lab-$id' ]"
   done
   rm -rf --one-file-system "${LAB_ROOT:?}/run-$id"
 }
 
+# Runs are named by the process that leads them; those whose leader is gone are over.
 lab_sweep_stale()
 {
-  local dir
-  for dir in "$LAB_ROOT"/run-*; do
-    [ ! -d "$dir" ] || lab_sweep "${dir##*/run-}"
+  local dir id
+  for dir in "$LAB_ROOT"/run-* $(printf '%s/prism-lab-* ' $(lab_cgroup_roots)); do
+    id=${dir##*-}
+    [ ! -d "$dir" ] || kill -0 "$id" 2>/dev/null || lab_sweep "$id"
   done
 }
 
@@ -123,6 +125,13 @@ lab_lock()
   flock -n 9 && return
   lab_say "another lab of this checkout is running; waiting for its end"
   flock -w 1800 9 || lab_die "it did not end within half an hour"
+}
+
+# Ask politely; what hangs then dies with the namespaces.
+lab_interrupt()
+{
+  pkill -TERM -P "$1"
+  ( sleep 3; kill -KILL "$1" 2>/dev/null ) 9>&- &
 }
 
 # Run the calling script again in its own mount and process namespaces, and return only there.
@@ -149,7 +158,7 @@ lab_enter()
   unshare --mount --pid --fork --kill-child=KILL --propagation private --mount-proc \
     -- "$BASH" "$0" "$@" <&0 &
   child=$!
-  trap 'pkill -TERM -P $child' INT TERM HUP
+  trap 'lab_interrupt $child' INT TERM HUP
   wait $child || rc=$?
   while kill -0 $child 2>/dev/null; do
     rc=0
@@ -395,7 +404,8 @@ host_start()
     SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 exec systemd-nspawn --quiet --boot --directory="$dir/root" \
       --machine="prism-$LAB_ID-$name" --hostname="$name" --register=no --keep-unit \
       --network-namespace-path="/run/netns/$(net_name "$name")" --console=pipe \
-      --resolv-conf=off --timezone=off --link-journal=no "$@"
+      --resolv-conf=off --timezone=off --link-journal=no \
+      --system-call-filter="landlock_create_ruleset landlock_add_rule landlock_restrict_self" "$@"
   ) </dev/null >>"$LAB_LOG/$name.log" 2>&1 &
   echo $! >"$dir/pid"
 }
@@ -471,7 +481,7 @@ efs_build()
     $(pkg-config --cflags --libs fuse3) || lab_die "the home volume's program does not compile"
 }
 
-# efs_start HOST [OPTIONS]: root_squash (the default), no_root_squash, delay_ms=N
+# efs_start HOST [OPTIONS], again after efs_stop: root_squash (the default), no_root_squash, delay_ms=N
 efs_start()
 {
   mkdir -p "$(efs_mount "$1")"
@@ -488,7 +498,10 @@ efs_resume() { kill -CONT "$(efs_pid "$1")"; }
 
 efs_stop()
 {
+  local pid
+  pid=$(efs_pid "$1")
   umount -l "$(efs_mount "$1")" 2>/dev/null
-  kill -KILL "$(efs_pid "$1")" 2>/dev/null
+  kill -KILL "$pid" 2>/dev/null
+  wait "$pid" 2>/dev/null
   rm -f "$LAB_DIR/efs/$1.pid"
 }

@@ -103,17 +103,18 @@ lifecycle()
   before=$(fingerprint)
   step "install" install_on_box
   check "S1.1 nsswitch, PAM, sshd and sudo know Prism after it" integrated
-  check "S1.1 the agent runs" wait_for 10 box_has 'systemctl is-active prism-sync'
+  check "S1.1 the agent waits for the enrolment, and nothing has failed" box_has \
+    'systemctl is-active prism-sync.path && ! systemctl is-active prism-sync && test -z "$(systemctl --failed --no-legend)"'
   check "S1.1 its users exist" box_has 'id prism-sync && id prism-keys'
   check "S1.1 state has the modes of the contract" box_has 'test "$(stat -c "%a %U" /var/lib/prism /var/lib/prism/nss /var/lib/prism/trust /var/lib/prism/net | tr "\n" " ")" = "755 root 755 root 700 root 700 prism-sync "'
   step "install the same again" install_on_box
   check "S1.1 nothing is there twice" integrated
   step "upgrade" upgrade_box
   check "S1.1 nothing is there twice after it" integrated
-  check "S1.1 the agent runs after it" wait_for 10 box_has 'systemctl is-active prism-sync'
+  check "S1.1 nothing has failed after it" box_has 'systemctl is-active prism-sync.path && test -z "$(systemctl --failed --no-legend)"'
   step "remove" on_box "dpkg --remove $HOST_PACKAGES"
   is "$(fingerprint)" "$before" "S1.1 removal leaves every file as it was before"
-  check "S1.1 no agent is left" box_has '! systemctl is-active prism-sync && ! pgrep -x prism-sync'
+  check "S1.1 no agent is left" box_has '! systemctl is-active prism-sync.path && ! pgrep -x prism-sync'
   step "install after removal" install_on_box
   check "S1.1 all is there again" integrated
   step "purge" on_box "dpkg --purge $HOST_PACKAGES"

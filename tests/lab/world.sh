@@ -81,14 +81,16 @@ as()
   host_run client runuser -u "$person" -- env -C "/home/$person" HOME="/home/$person" USER="$person" "$@"
 }
 
+# world_field NAME <JSON: the first member of that name with a string.
+world_field() { tr -d '\n' | sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p"; }
+
 world_login() { as "$1" prism login --server "$WORLD_URL" --pin "$(world_pin)" --user "$1" --password-file password; }
 
 # world_join PERSON PROJECT [ROLE]: invited by chen, accepted on the client machine
 world_join()
 {
   local token
-  token=$(as chen prism invitation send "$1@example.edu" --project "$2" --role "${3:-member}" --json |
-    sed -n 's/.*"token": *"\([^"]*\)".*/\1/p')
+  token=$(as chen prism invitation send "$1@example.edu" --project "$2" --role "${3:-member}" --json | world_field token)
   [ -n "$token" ] || return 1
   as "$1" prism invitation accept "$token" --username "$1" --yes
 }
@@ -97,8 +99,7 @@ world_enrol()
 {
   local host token
   for host in ws1 ws2; do
-    token=$(as chen prism host token --project "$1" --name $host --json |
-      sed -n 's/.*"token": *"\([^"]*\)".*/\1/p')
+    token=$(as chen prism host token --project "$1" --name $host --json | world_field token)
     [ -n "$token" ] && host_run $host prism-sync enroll --token "$token" --name $host || return 1
   done
 }
