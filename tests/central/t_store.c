@@ -275,7 +275,7 @@ TEST("D2 an address that is used for another text gets a statement of its own")
 
 struct hammer {
 	char url[128];
-	int failed;
+	_Atomic int failed;
 };
 
 static int bump(struct tx *t, void *arg)
