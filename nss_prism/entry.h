@@ -37,7 +37,7 @@ _hot_ enum nss_status entry_no_data(int *errnop)
 /* The password field is "*": no file can make it one that lets anybody in. */
 _hot_ bool entry_star(const char *s)
 {
-	return s[0] == '*' && s[1] == '\0';
+	return memcmp(s, "*", 2) == 0;
 }
 
 /* A record of a user, its numbers loaded and checked. */
@@ -47,7 +47,16 @@ struct person {
 	uint16_t len, gecos, home, shell;
 };
 
-/* False: damaged. The offset is from a table, SNAP_ALIGN bytes lie behind it. */
+/* Three of 16 bits, in one word: whether each is below "end". */
+_hot_ bool all_below(uint64_t three, uint64_t end)
+{
+	const uint64_t high = 0x800080008000;
+
+	return (((three & high) | ((three | high) - end * 0x100010001)) & high) == 0 &&
+	       end <= SNAP_ENTRY_MAX;
+}
+
+/* False: damaged. SNAP_ALIGN bytes of the record lie within the file. */
 _hot_ bool person_load(const struct map_view *v, uint64_t at, struct person *ret)
 {
 	uint64_t ids = snap_load64(v->base + at), offsets = snap_load64(v->base + at + 8);
@@ -61,18 +70,27 @@ _hot_ bool person_load(const struct map_view *v, uint64_t at, struct person *ret
 	    .home = (uint16_t)(offsets >> 32),
 	    .shell = (uint16_t)(offsets >> 48),
 	};
-	return ret->len <= v->size - at - sizeof(struct snap_person) && ret->gecos > 3 &&
-	       ret->gecos < ret->len && ret->home < ret->len && ret->shell < ret->len;
+	return __builtin_expect(all_below(offsets >> 16, ret->len) && ret->gecos > 3 &&
+				    at + sizeof(struct snap_person) + ret->len <= v->size,
+	    1);
 }
 
-_hot_ enum nss_status person_give(
-    const struct map_view *v, uint64_t at, const struct caller *c, struct passwd *ret)
+/* What a lookup knows of a record's id: nothing, or which one it must be (and that it may). */
+#define ANY_ID UINT64_MAX
+
+_hot_ bool entry_id_right(uint64_t range, uint32_t id, uint64_t want)
+{
+	return want == ANY_ID ? map_id_allowed(range, id) : id == (uint32_t)want;
+}
+
+_hot_ enum nss_status person_give(const struct map_view *v, uint64_t at, uint64_t want,
+    const struct caller *c, struct passwd *ret)
 {
 	struct person p;
 
 	if (!person_load(v, at, &p))
 		return entry_fail(c, NSS_STATUS_UNAVAIL, EBADMSG);
-	if (!map_id_allowed(map_load(&v->region->uids), p.uid))
+	if (!entry_id_right(map_load(&v->region->uids), p.uid, want))
 		return NSS_STATUS_NOTFOUND;
 	if (c->len < p.len)
 		return entry_fail(c, NSS_STATUS_TRYAGAIN, ERANGE);
@@ -102,7 +120,7 @@ _hot_ size_t entry_pointers(const struct caller *c, uint64_t n, uint64_t strings
 
 /* The private group: the user's name and id, nobody listed. */
 _hot_ enum nss_status private_give(
-    const struct map_view *v, uint64_t at, const struct caller *c, struct group *ret)
+    const struct map_view *v, uint64_t at, uint64_t want, const struct caller *c, struct group *ret)
 {
 	struct person p;
 	size_t end;
@@ -110,7 +128,7 @@ _hot_ enum nss_status private_give(
 
 	if (!person_load(v, at, &p))
 		return entry_fail(c, NSS_STATUS_UNAVAIL, EBADMSG);
-	if (!map_id_allowed(map_load(&v->region->uids), p.uid))
+	if (!entry_id_right(map_load(&v->region->uids), p.uid, want))
 		return NSS_STATUS_NOTFOUND;
 	end = entry_pointers(c, 1, p.gecos);
 	if (end == 0)
@@ -132,7 +150,7 @@ _hot_ enum nss_status private_give(
 
 /* A project's group. Whether the buffer is large enough is known before its members are read. */
 _hot_ enum nss_status team_give(
-    const struct map_view *v, uint64_t at, const struct caller *c, struct group *ret)
+    const struct map_view *v, uint64_t at, uint64_t want, const struct caller *c, struct group *ret)
 {
 	uint64_t ids = snap_load64(v->base + at), lengths = snap_load64(v->base + at + 8);
 	uint64_t left = v->size - at - sizeof(struct snap_team);
@@ -144,7 +162,7 @@ _hot_ enum nss_status team_give(
 
 	if (len > left || n > left - len || name_len > SNAP_NAME_MAX || next > len)
 		return entry_fail(c, NSS_STATUS_UNAVAIL, EBADMSG);
-	if (!map_id_allowed(map_load(&v->region->gids), gid))
+	if (!entry_id_right(map_load(&v->region->gids), gid, want))
 		return NSS_STATUS_NOTFOUND;
 	end = entry_pointers(c, n + 1ull, len);
 	if (end == 0)

@@ -5,21 +5,22 @@
 _hot_ enum nss_status find_name(const struct map_view *v, const char *name, size_t n,
     const struct caller *c, struct group *result)
 {
-	uint64_t hash = snap_hash_name(map_load(&v->region->seed), name, n), at;
 	bool split = (map_load(&v->region->flags) & SNAP_SPLIT_NAMES) != 0;
 	bool of_group = snap_name_of_group(name, n);
-	struct snap_table t;
+	uint64_t hash = snap_hash_name(v->seed, name, n), at;
+	struct snap_table people;
 
-	if ((of_group || !split) && map_table(v, SNAP_SEC_GRNAM, &t)) {
-		at = snap_find_name(v->base, v->size, &t, hash, name, n, sizeof(struct snap_team));
+	if (of_group || !split) {
+		at = snap_find_name(
+		    v->base, v->size, &v->table, hash, name, n, sizeof(struct snap_team));
 		if (at != 0)
-			return team_give(v, at, c, result);
+			return team_give(v, at, ANY_ID, c, result);
 	}
-	if ((!of_group || !split) && map_table(v, SNAP_SEC_NAME, &t)) {
-		at =
-		    snap_find_name(v->base, v->size, &t, hash, name, n, sizeof(struct snap_person));
+	if ((!of_group || !split) && map_table(v, SNAP_SEC_NAME, &people)) {
+		at = snap_find_name(
+		    v->base, v->size, &people, hash, name, n, sizeof(struct snap_person));
 		if (at != 0)
-			return private_give(v, at, c, result);
+			return private_give(v, at, ANY_ID, c, result);
 	}
 	return NSS_STATUS_NOTFOUND;
 }
@@ -33,7 +34,7 @@ enum nss_status _nss_prism_getgrnam_r(
 	struct map_view v;
 
 	do {
-		if (!map_begin(&v))
+		if (!map_begin(&v, SNAP_SEC_GRNAM))
 			return entry_no_data(errnop);
 		status = n - 1 < SNAP_NAME_MAX ? find_name(&v, name, n, &c, result)
 					       : NSS_STATUS_NOTFOUND;
@@ -45,18 +46,19 @@ enum nss_status _nss_prism_getgrnam_r(
 _hot_ enum nss_status find_gid(
     const struct map_view *v, gid_t gid, const struct caller *c, struct group *result)
 {
-	struct snap_table t;
+	struct snap_table people;
 	uint64_t at;
 
-	if (map_id_allowed(map_load(&v->region->gids), gid) && map_table(v, SNAP_SEC_GID, &t)) {
-		at = snap_find_id(v->base, v->size, &t, gid);
+	if (map_id_allowed(map_load(&v->region->gids), gid)) {
+		at = snap_find_id(v->base, v->size, &v->table, gid);
 		if (at != 0)
-			return team_give(v, at, c, result);
+			return team_give(v, at, gid, c, result);
 	}
-	if (map_id_allowed(map_load(&v->region->uids), gid) && map_table(v, SNAP_SEC_UID, &t)) {
-		at = snap_find_id(v->base, v->size, &t, gid);
+	if (map_id_allowed(map_load(&v->region->uids), gid) &&
+	    map_table(v, SNAP_SEC_UID, &people)) {
+		at = snap_find_id(v->base, v->size, &people, gid);
 		if (at != 0)
-			return private_give(v, at, c, result);
+			return private_give(v, at, gid, c, result);
 	}
 	return NSS_STATUS_NOTFOUND;
 }
@@ -69,11 +71,9 @@ enum nss_status _nss_prism_getgrgid_r(
 	struct map_view v;
 
 	do {
-		if (!map_begin(&v))
+		if (!map_begin(&v, SNAP_SEC_GID))
 			return entry_no_data(errnop);
 		status = find_gid(&v, gid, &c, result);
-		if (status == NSS_STATUS_SUCCESS && result->gr_gid != gid)
-			status = entry_fail(&c, NSS_STATUS_UNAVAIL, EBADMSG);
 	} while (map_changed(&v));
 	return status;
 }

@@ -40,7 +40,8 @@ _hot_ enum nss_status append(const struct map_view *v, uint64_t at, gid_t skip,
 {
 	uint64_t gids = map_load(&v->region->gids), first;
 	struct person p;
-	long room;
+	long room, to;
+	gid_t *out;
 
 	if (!person_load(v, at, &p))
 		return entry_fail(c, NSS_STATUS_UNAVAIL, EBADMSG);
@@ -52,13 +53,16 @@ _hot_ enum nss_status append(const struct map_view *v, uint64_t at, gid_t skip,
 	if (!array_grow(a, *end + (long)p.ngids))
 		return entry_fail(c, NSS_STATUS_TRYAGAIN, ENOMEM);
 	room = a->limit > 0 && a->limit < *a->size ? a->limit : *a->size;
-	for (uint32_t i = 0; i < p.ngids && *end < room; i++) {
+	out = *a->groups;
+	to = *end;
+	for (uint32_t i = 0; i < p.ngids && to < room; i++) {
 		gid_t gid = snap_load32(v->base + first + 4ull * i);
 
 		/* A gid that is the system's own would be real power: it goes nowhere. */
 		if (gid != skip && map_id_allowed(gids, gid))
-			(*a->groups)[(*end)++] = gid;
+			out[to++] = gid;
 	}
+	*end = to;
 	return NSS_STATUS_SUCCESS;
 }
 
@@ -73,16 +77,14 @@ enum nss_status _nss_prism_initgroups_dyn(const char *user, gid_t group, long *s
 	long end;
 
 	do {
-		struct snap_table t;
 		uint64_t at = 0;
 
 		end = *start;
-		if (!map_begin(&v))
+		if (!map_begin(&v, SNAP_SEC_NAME))
 			return entry_no_data(errnop);
-		if (n - 1 < SNAP_NAME_MAX && map_table(&v, SNAP_SEC_NAME, &t))
-			at = snap_find_name(v.base, v.size, &t,
-			    snap_hash_name(map_load(&v.region->seed), user, n), user, n,
-			    sizeof(struct snap_person));
+		if (n - 1 < SNAP_NAME_MAX)
+			at = snap_find_name(v.base, v.size, &v.table,
+			    snap_hash_name(v.seed, user, n), user, n, sizeof(struct snap_person));
 		status = at == 0 ? NSS_STATUS_NOTFOUND : append(&v, at, group, &a, &c, &end);
 	} while (map_changed(&v));
 	if (status == NSS_STATUS_SUCCESS)

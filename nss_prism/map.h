@@ -51,6 +51,8 @@ struct map_view {
 	uint64_t seq;
 	const uint8_t *base;
 	uint64_t size;
+	uint64_t seed;
+	struct snap_table table; /* the one that map_begin() was asked for */
 };
 
 extern struct map_region *map_current __attribute__((visibility("hidden")));
@@ -68,10 +70,11 @@ _hot_ uint64_t map_load(const uint64_t *field)
 }
 
 /* False: no data; nothing may be read, and the answer is NSS_STATUS_UNAVAIL. */
-_hot_ bool map_begin(struct map_view *v)
+_hot_ bool map_begin(struct map_view *v, enum snap_section which)
 {
 	for (;;) {
 		const struct map_region *r = __atomic_load_n(&map_current, __ATOMIC_ACQUIRE);
+		uint64_t table;
 
 		if (__builtin_expect(!r, 0)) {
 			r = map_first();
@@ -82,10 +85,14 @@ _hot_ bool map_begin(struct map_view *v)
 		v->seq = __atomic_load_n(&r->seq, __ATOMIC_ACQUIRE);
 		v->base = __atomic_load_n(&r->base, __ATOMIC_RELAXED);
 		v->size = map_load(&r->size);
+		v->seed = map_load(&r->seed);
+		table = map_load(&r->table[which]);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		/* base and size belong together; or the region was given away: look again. */
+		/* All of these belong together; or the region was given away: look again. */
 		if (__builtin_expect((v->seq & 1) != 0 || map_load(&r->seq) != v->seq, 0))
 			continue;
+		v->table.slots = v->base + (table & UINT32_MAX) * SNAP_ALIGN;
+		v->table.mask = (uint32_t)(table >> 32);
 		if (__builtin_expect(snap_load32(v->base + SNAP_SUPERSEDED_AT) == 0, 1) ||
 		    !map_refresh(r))
 			return true;
@@ -99,7 +106,7 @@ _hot_ bool map_changed(const struct map_view *v)
 	return __builtin_expect(map_load(&v->region->seq) != v->seq, 0);
 }
 
-/* A table of the view; false only if it is about to be found changed. */
+/* Another table; false only if the view is about to be found changed. */
 _hot_ bool map_table(const struct map_view *v, enum snap_section which, struct snap_table *ret)
 {
 	uint64_t t = map_load(&v->region->table[which]);

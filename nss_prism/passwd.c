@@ -11,16 +11,14 @@ enum nss_status _nss_prism_getpwnam_r(
 	struct map_view v;
 
 	do {
-		struct snap_table t;
 		uint64_t at = 0;
 
-		if (!map_begin(&v))
+		if (!map_begin(&v, SNAP_SEC_NAME))
 			return entry_no_data(errnop);
-		if (n - 1 < SNAP_NAME_MAX && map_table(&v, SNAP_SEC_NAME, &t))
-			at = snap_find_name(v.base, v.size, &t,
-			    snap_hash_name(map_load(&v.region->seed), name, n), name, n,
-			    sizeof(struct snap_person));
-		status = at == 0 ? NSS_STATUS_NOTFOUND : person_give(&v, at, &c, result);
+		if (n - 1 < SNAP_NAME_MAX)
+			at = snap_find_name(v.base, v.size, &v.table,
+			    snap_hash_name(v.seed, name, n), name, n, sizeof(struct snap_person));
+		status = at == 0 ? NSS_STATUS_NOTFOUND : person_give(&v, at, ANY_ID, &c, result);
 	} while (map_changed(&v));
 	return status;
 }
@@ -33,18 +31,13 @@ enum nss_status _nss_prism_getpwuid_r(
 	struct map_view v;
 
 	do {
-		struct snap_table t;
 		uint64_t at = 0;
 
-		if (!map_begin(&v))
+		if (!map_begin(&v, SNAP_SEC_UID))
 			return entry_no_data(errnop);
-		if (map_id_allowed(map_load(&v.region->uids), uid) &&
-		    map_table(&v, SNAP_SEC_UID, &t))
-			at = snap_find_id(v.base, v.size, &t, uid);
-		status = at == 0 ? NSS_STATUS_NOTFOUND : person_give(&v, at, &c, result);
-		/* The table said that this is its record. */
-		if (status == NSS_STATUS_SUCCESS && result->pw_uid != uid)
-			status = entry_fail(&c, NSS_STATUS_UNAVAIL, EBADMSG);
+		if (map_id_allowed(map_load(&v.region->uids), uid))
+			at = snap_find_id(v.base, v.size, &v.table, uid);
+		status = at == 0 ? NSS_STATUS_NOTFOUND : person_give(&v, at, uid, &c, result);
 	} while (map_changed(&v));
 	return status;
 }

@@ -112,7 +112,7 @@ static enum nss_status walk_start(struct walk *w)
 	struct map_view v;
 
 	walk_reset(w);
-	return map_begin(&v) ? NSS_STATUS_SUCCESS : NSS_STATUS_UNAVAIL;
+	return map_begin(&v, SNAP_SEC_NAME) ? NSS_STATUS_SUCCESS : NSS_STATUS_UNAVAIL;
 }
 
 /* ---- users ------------------------------------------------------------------------------ */
@@ -120,7 +120,7 @@ static enum nss_status walk_start(struct walk *w)
 static enum nss_status give_person(
     const struct map_view *v, uint64_t at, const struct caller *c, void *result)
 {
-	return person_give(v, at, c, result);
+	return person_give(v, at, ANY_ID, c, result);
 }
 
 enum nss_status _nss_prism_setpwent(int stayopen)
@@ -145,7 +145,7 @@ enum nss_status _nss_prism_getpwent_r(
 	struct walk w;
 
 	do {
-		if (!map_begin(&v))
+		if (!map_begin(&v, SNAP_SEC_NAME))
 			return entry_no_data(errnop);
 		walk_load(&users_walk, &w);
 		status = walk_list(&v, &w, SNAP_SEC_USERS, &c, give_person, result);
@@ -162,13 +162,13 @@ enum nss_status _nss_prism_getpwent_r(
 static enum nss_status give_team(
     const struct map_view *v, uint64_t at, const struct caller *c, void *result)
 {
-	return team_give(v, at, c, result);
+	return team_give(v, at, ANY_ID, c, result);
 }
 
 static enum nss_status give_private(
     const struct map_view *v, uint64_t at, const struct caller *c, void *result)
 {
-	return private_give(v, at, c, result);
+	return private_give(v, at, ANY_ID, c, result);
 }
 
 enum nss_status _nss_prism_setgrent(int stayopen)
@@ -206,7 +206,7 @@ enum nss_status _nss_prism_getgrent_r(
 	struct walk w;
 
 	do {
-		if (!map_begin(&v))
+		if (!map_begin(&v, SNAP_SEC_NAME))
 			return entry_no_data(errnop);
 		walk_load(&groups_walk, &w);
 		status = next_group(&v, &w, &c, result);

@@ -58,29 +58,24 @@ _hot_ bool snap_same_name(const uint8_t *record, const char *name, size_t n)
 	return differ == 0;
 }
 
-/* Most records take two cache lines; ask for the second one before the first has come. */
-_hot_ void snap_expect(const uint8_t *record)
-{
-	__builtin_prefetch(record);
-	__builtin_prefetch(record + SNAP_ALIGN);
-}
-
 /*
  * The offset of the record whose name, at "name_at" in it, is "name", n bytes and a NUL; 0: none.
  * 1 <= n <= SNAP_NAME_MAX, name_at <= 16. SNAP_ALIGN bytes of the record lie within the file.
+ * Most records take two cache lines; the second is asked for before the first has come.
  */
 _hot_ uint64_t snap_find_name(const uint8_t *base, uint64_t size, const struct snap_table *t,
     uint64_t hash, const char *name, size_t n, size_t name_at)
 {
-	for (uint64_t i = 0; i <= SNAP_PROBE_MAX; i++) {
-		uint64_t slot = snap_slot_load(t, hash + i);
+	for (uint64_t i = hash; i != hash + SNAP_PROBE_MAX + 1; i++) {
+		uint64_t slot = snap_slot_load(t, i);
 		uint64_t at = (slot >> 32) * SNAP_ALIGN;
 
-		snap_expect(base + at);
 		if (at == 0)
 			return 0;
-		if ((uint32_t)slot == (uint32_t)(hash >> 32) && at <= size - SNAP_ALIGN &&
-		    snap_same_name(base + at + name_at, name, n))
+		if ((uint32_t)slot != (uint32_t)(hash >> 32) || at > size - SNAP_ALIGN)
+			continue;
+		__builtin_prefetch(base + at + SNAP_ALIGN);
+		if (snap_same_name(base + at + name_at, name, n))
 			return at;
 	}
 	return 0;
@@ -92,15 +87,16 @@ _hot_ uint64_t snap_find_id(
 {
 	uint64_t hash = snap_hash_id(id);
 
-	for (uint64_t i = 0; i <= SNAP_PROBE_MAX; i++) {
-		uint64_t slot = snap_slot_load(t, hash + i);
+	for (uint64_t i = hash; i != hash + SNAP_PROBE_MAX + 1; i++) {
+		uint64_t slot = snap_slot_load(t, i);
 		uint64_t at = (slot >> 32) * SNAP_ALIGN;
 
-		snap_expect(base + at);
 		if (at == 0)
 			return 0;
-		if ((uint32_t)slot == id)
-			return at <= size - SNAP_ALIGN ? at : 0;
+		if ((uint32_t)slot != id)
+			continue;
+		__builtin_prefetch(base + at + SNAP_ALIGN);
+		return at <= size - SNAP_ALIGN ? at : 0;
 	}
 	return 0;
 }
