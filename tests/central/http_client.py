@@ -586,6 +586,9 @@ except BaseException as e:
 finally:
     if failed:
         tell_logs()
+    for s in SERVERS:
+        s.p.kill()
+        s.p.wait()
     print("1..%d" % count)
     shutil.rmtree(TMP, ignore_errors=True)
 sys.exit(1 if failed else 0)
