@@ -19,7 +19,7 @@ lab_enter "$@"
 # shellcheck source=tests/lab/world.sh
 . "$(dirname "$0")/world.sh"
 
-bold= plain= red=
+bold='' plain='' red=''
 if [ -t 1 ]; then
   bold=$'\e[1m' plain=$'\e[0m' red=$'\e[31m'
 fi
@@ -41,33 +41,60 @@ step()
   summary+=("$(printf '%-6s %8s  %s' "$word" "$(seconds $(($(now_ms) - began)))" "$1")")
 }
 
+# Tokens are long: their beginning will do.
+shorten() { sed -E 's/([A-Za-z0-9_-]{20})[A-Za-z0-9_.-]{60,}/\1.../g'; }
+
+# A command as it would be typed.
+typed()
+{
+  local word line=''
+  for word in "$@"; do
+    case $word in
+    *[!A-Za-z0-9_./:@%+=,-]*) line="$line '$word'" ;;
+    *) line="$line $word" ;;
+    esac
+  done
+  printf '%s' "${line# }"
+}
+
 # show PROMPT COMMAND...: the command as it would be typed there, and what came back. Sets out and status.
+# root@HOST# takes a line for the shell, PERSON@client$ a command of the client machine.
 show()
 {
-  local prompt=$1
+  local prompt=$1 host line
   shift
-  printf '   %s %s%s%s\n' "$prompt" "$bold" "$*" "$plain"
   case $prompt in
-  *@client\$) out=$(as "${prompt%@*}" "$@" 2>&1) ;;
-  root@*) out=$(host_run "$(expr "$prompt" : 'root@\(.*\)#')" sh -c "$*" 2>&1) ;;
+  root@*)
+    host=${prompt#root@}
+    line=$*
+    out=$(host_sh "${host%#}" "$line" 2>&1)
+    status=$?
+    ;;
+  *)
+    line=$(typed "$@")
+    out=$(as "${prompt%@*}" "$@" 2>&1)
+    status=$?
+    ;;
   esac
-  status=$?
-  [ -z "$out" ] || printf '%s\n' "$out" | sed 's/^/     /'
+  printf '   %s %s%s%s\n' "$prompt" "$bold" "$line" "$plain" | shorten
+  [ -z "$out" ] || printf '%s\n' "$out" | sed 's/^/     /' | shorten
 }
 
 # must PROMPT COMMAND...: show, and fail the step unless it succeeds; must_not the other way round.
-must() { show "$@"; [ $status = 0 ] || step_ok=0; }
-must_not() { show "$@"; [ $status != 0 ] || step_ok=0; }
+must() { show "$@"; [ "$status" = 0 ] || step_ok=0; }
+must_not() { show "$@"; [ "$status" != 0 ] || step_ok=0; }
 # That what came back contains this text.
 saying() { case $out in *"$1"*) ;; *) step_ok=0; printf '     (expected: %s)\n' "$1" ;; esac; }
 note() { printf '   %s\n' "$*"; }
+
+ssh=(ssh -i .prism/ssh_keys/id_ed25519 -o BatchMode=yes -o StrictHostKeyChecking=accept-new)
 
 # ---- the steps -----------------------------------------------------------------------------------
 
 build_packages()
 {
   lab_packages
-  ls "$LAB_DEBS"/*.deb | sed 's/^/     /'
+  printf '     %s\n' "$LAB_DEBS"/*.deb
 }
 
 start_hosts()
@@ -102,13 +129,13 @@ enrol_workstations()
 {
   local host token
   for host in ws1 ws2; do
-    must chen@client$ prism host token --project genomics-lab --name $host --json
-    token=$(world_field token <<<"$out")
-    must root@$host# prism-sync enroll --token "$token" --name $host
+    must chen@client$ prism host token --project genomics-lab --name "$host"
+    token=$(sed -n 's/.*--token //p' <<<"$out")
+    must "root@$host#" "prism-sync enroll --token $token"
   done
   for host in ws1 ws2; do
-    wait_for 20 knows $host chen || step_ok=0
-    must root@$host# prism-sync status
+    wait_for 20 knows "$host" chen || step_ok=0
+    must "root@$host#" 'prism-sync status'
   done
 }
 
@@ -116,8 +143,7 @@ invite()
 {
   must chen@client$ prism invitation send alice@example.edu --project genomics-lab --role member \
     --message 'Welcome to the lab'
-  must chen@client$ prism invitation resend alice@example.edu --project genomics-lab --json
-  invitation=$(world_field token <<<"$out")
+  invitation=$(sed -n 's/.*prism invitation accept //p' <<<"$out")
 }
 
 accept()
@@ -133,7 +159,7 @@ same_identity()
 {
   local host line=
   for host in ws1 ws2; do
-    must root@$host# 'getent passwd chen; getent passwd alice; id alice'
+    must "root@$host#" 'getent passwd chen; getent passwd alice; id alice'
     saying "chen:*:10001:10001:"
     [ -z "$line" ] || [ "$line" = "$out" ] || step_ok=0
     line=$out
@@ -146,8 +172,7 @@ log_in()
   must alice@client$ prism workspace list
   must alice@client$ prism workspace connect ws1 -- 'hostname; id; pwd; echo "written on ws1" >notes.txt'
   saying "ws1"
-  must alice@client$ ssh -i .prism/ssh_keys/id_ed25519 -o UserKnownHostsFile=.prism/known_hosts \
-    -o StrictHostKeyChecking=accept-new -o LogLevel=ERROR alice@ws2 'hostname; pwd; cat notes.txt'
+  must alice@client$ "${ssh[@]}" alice@ws2 'hostname; pwd; cat notes.txt'
   saying "written on ws1"
 }
 
@@ -193,9 +218,10 @@ remove()
     [ -s "$LAB_DIR/refused-$host" ] || { note "$host still lets her in"; step_ok=0; continue; }
     note "$host refused ssh $(($(cat "$LAB_DIR/refused-$host") - began)) ms after \"member remove\" was started (it took $((done_at - began)) ms)"
   done
-  must_not alice@client$ ssh -i .prism/ssh_keys/id_ed25519 -o BatchMode=yes -o LogLevel=ERROR \
-    -o UserKnownHostsFile=.prism/known_hosts alice@ws1 true
-  must_not root@ws1# "su alice -c true"
+  must_not alice@client$ "${ssh[@]}" alice@ws1 true
+  saying "Permission denied"
+  must_not root@ws1# 'su alice -c true'
+  saying "ended"
   must root@ws2# 'ls -ld /efs/home/alice'
   note "her files stay, with her name on them"
 }
@@ -203,8 +229,8 @@ remove()
 offline_end()
 {
   local host until began
-  must chen@client$ prism invitation send alice@example.edu --project genomics-lab --json
-  invitation=$(world_field token <<<"$out")
+  must chen@client$ prism invitation send alice@example.edu --project genomics-lab
+  invitation=$(sed -n 's/.*prism invitation accept //p' <<<"$out")
   must alice@client$ prism invitation accept "$invitation" --yes
   wait_for 20 ssh_to alice ws1 true && wait_for 20 ssh_to alice ws2 true || return 1
   note "alice is back in on both"
@@ -213,8 +239,7 @@ offline_end()
   must root@central# 'systemctl stop prism-central; systemctl is-active prism-central; true'
   saying inactive
   for host in ws1 ws2; do
-    must alice@client$ ssh -i .prism/ssh_keys/id_ed25519 -o BatchMode=yes -o LogLevel=ERROR \
-      -o UserKnownHostsFile=.prism/known_hosts alice@$host 'hostname; date -u +%T'
+    must alice@client$ "${ssh[@]}" "alice@$host" 'hostname; date -u +%T'
   done
   note "no central service, and she is still let in; her membership ends at $(date -u -d @$until +%T)"
   while [ "$(date +%s)" -lt $until ]; do
@@ -222,10 +247,11 @@ offline_end()
   done
   for host in ws1 ws2; do
     began=$(now_ms)
-    must_not root@$host# 'pamtester sshd alice acct_mgmt'
+    must_not "root@$host#" 'pamtester sshd alice acct_mgmt'
+    saying "expired"
     note "(asked $((began - until * 1000)) ms after the end)"
-    must_not alice@client$ ssh -i .prism/ssh_keys/id_ed25519 -o BatchMode=yes -o LogLevel=ERROR \
-      -o UserKnownHostsFile=.prism/known_hosts alice@$host true
+    must_not alice@client$ "${ssh[@]}" "alice@$host" true
+    saying "expired"
   done
 }
 
