@@ -3,8 +3,9 @@
 /*
  * Threat model: whoever holds an enrolment token may add one host, once. The token MUST be used up
  * in the transaction that adds the host, so that two that race cannot both win, and a failure
- * leaves it usable; a key that was ever enrolled MUST NOT come back; what the host says of itself
- * MUST be checked before anybody's command line or screen sees it.
+ * leaves it usable; it MUST die with its maker's right to make one; a key that was ever enrolled
+ * MUST NOT come back; what the host says of itself MUST be checked before anybody's command line or
+ * screen sees it.
  */
 #include "host.h"
 
@@ -100,9 +101,15 @@ static const char *enrol_read(struct request *rq, struct enrol *e)
 
 static const char sql_use[] = "UPDATE enrol_tokens SET used_at = $1"
 			      " WHERE secret_hash = $2 AND used_at = 0 AND expires_at > $1";
+/* The last column: whether the person who made the token could make it now. */
 static const char sql_used[] =
-    "SELECT e.id, e.project_id, e.name, p.organization_id, p.slug, p.state"
-    " FROM enrol_tokens e JOIN projects p ON p.id = e.project_id WHERE e.secret_hash = $1";
+    "SELECT e.id, e.project_id, e.name, p.organization_id, p.slug, p.state,"
+    " CASE WHEN u.state = 'active' AND (u.superadmin = 1 OR EXISTS (SELECT 1 FROM memberships m"
+    " JOIN role_permissions rp ON rp.role_id = m.role_id WHERE m.project_id = e.project_id"
+    " AND m.user_id = u.id AND m.state = 'active' AND (m.not_after = 0 OR m.not_after > $2)"
+    " AND rp.permission IN ('*', 'hosts:*', 'hosts:enrol'))) THEN 1 ELSE 0 END"
+    " FROM enrol_tokens e JOIN projects p ON p.id = e.project_id"
+    " JOIN users u ON u.id = e.created_by WHERE e.secret_hash = $1";
 
 static int token_use(struct tx *t, struct enrol *e)
 {
@@ -113,13 +120,15 @@ static int token_use(struct tx *t, struct enrol *e)
 		return act_fail(&e->act, API_ENROL_TOKEN, NULL);
 
 	_cleanup_rows_ struct rows *r = NULL;
-	rc = tx_query(t, sql_used, "s", &r, e->secret_hash);
+	rc = tx_query(t, sql_used, "si", &r, e->secret_hash, e->act.rq->now);
 	if (rc < 0)
 		return rc;
 	rc = rows_next(r);
 	if (rc <= 0)
 		return rc < 0 ? rc : -EIO;
 	const char *state = row_text(r, 5);
+	if (!row_int(r, 6))
+		return act_fail(&e->act, API_ENROL_TOKEN, NULL);
 	if (!state || strcmp(state, "archived") == 0)
 		return act_fail(&e->act, API_ENROL_TOKEN, "This token's project is archived.");
 	e->token = row_int(r, 0);

@@ -19,6 +19,9 @@ static const char sql_manifests[] =
 static const char sql_tokens[] = "DELETE FROM host_tokens";
 static const char sql_enrol[] = "UPDATE enrol_tokens SET expires_at = $1"
 				" WHERE used_at = 0 AND expires_at > $1";
+/* Sessions that were ended and nonces that were used since would count again. */
+static const char sql_sessions[] = "UPDATE sessions SET revoked_at = $1 WHERE revoked_at = 0";
+static const char sql_nonces[] = "DELETE FROM nonces";
 static const char sql_register[] = "UPDATE posix_id_next SET number = number + $1";
 
 int feed_restore_epoch(struct tx *t)
@@ -38,6 +41,8 @@ int feed_restore_epoch(struct tx *t)
 	    {sql_manifests, "", 0, 0},
 	    {sql_tokens, "", 0, 0},
 	    {sql_enrol, "i", now, 0},
+	    {sql_sessions, "i", now, 0},
+	    {sql_nonces, "", 0, 0},
 	    {sql_register, "i", FEED_RECOVERY_GAP, 0},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {

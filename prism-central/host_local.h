@@ -13,6 +13,7 @@
 #include "store.h"
 
 #define HOST_IDS_MAX	65536 /* in one report */
+#define HOST_IDS_SHARE	4     /* all hosts together take one in so many of a range */
 #define HOST_IDS_BURNED 4096  /* that one host can take from the register, ever */
 
 struct host_ids {

@@ -90,7 +90,9 @@ static void answer_run(
 		r = read(n);
 		if (!r)
 			r = act_do(&n->act, mode);
-		if (r != -ECANCELED || n->act.error != API_INVITATION_NOT_FOUND)
+		bool guessed = r == -ECANCELED && n->act.error == API_INVITATION_NOT_FOUND;
+		/* A password that was hashed for nothing cost too much to be free. */
+		if (!guessed && (!r || !n->password[0]))
 			ratelimit_return(RATELIMIT_TOKEN_PEER, peer);
 	}
 	act_reply(&n->act, r, rp);

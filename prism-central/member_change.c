@@ -155,6 +155,11 @@ static int apply_not_after(struct tx *t, struct change *c, const json_t *value, 
 		when <= 0))
 		return act_fail(&c->act, API_INVALID_VALUE,
 		    "\"not_after\" is a time like 2027-06-30T00:00:00Z, or null.");
+	/* Who was let in for a while does not decide how long that is. */
+	if (c->m.user == c->act.rq->who.id && c->act.authz.rank < RANK_SUPERADMIN &&
+	    c->m.not_after && (!when || when > c->m.not_after))
+		return act_fail(&c->act, API_FORBIDDEN,
+		    "Nobody puts off the end of their own membership: ask another owner or admin.");
 	json_object_set_new(
 	    detail, "not_after", json_pack("[o, o]", json_time(c->m.not_after), json_time(when)));
 	return tx_exec(t, sql_not_after, "ii", c->m.id, when);

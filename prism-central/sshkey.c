@@ -33,10 +33,11 @@ static const char sql_retire[] =
     "UPDATE ssh_keys SET state = 'retiring', not_after = $3 WHERE id = $1 AND user_id = $2"
     " AND (state = 'active' OR (state = 'retiring' AND not_after > $3))";
 static const char sql_nonce_sweep[] = "DELETE FROM nonces WHERE expires_at <= $1";
-static const char sql_nonce_count[] = "SELECT COUNT(*) FROM nonces WHERE user_id = $1";
-static const char sql_nonce_oldest[] =
-    "DELETE FROM nonces WHERE nonce_hash = (SELECT nonce_hash FROM nonces WHERE user_id = $1"
-    " ORDER BY expires_at, nonce_hash LIMIT 1)";
+/* By purpose: anybody can ask for a login's nonce, which must not push out the others. */
+static const char sql_nonce_crowd[] =
+    "DELETE FROM nonces WHERE user_id = $1 AND purpose = $2 AND nonce_hash NOT IN"
+    " (SELECT nonce_hash FROM nonces WHERE user_id = $1 AND purpose = $2"
+    " ORDER BY expires_at DESC, nonce_hash LIMIT $3)";
 static const char sql_nonce_put[] =
     "INSERT INTO nonces (nonce_hash, user_id, purpose, expires_at) VALUES ($1, $2, $3, $4)";
 static const char sql_nonce_take[] =
@@ -70,11 +71,10 @@ enum api_error sshkey_proof_check(const json_t *o, const char *nonce, struct ssh
 	return API_OK;
 }
 
-static int count(
-    struct tx *t, const char *sql, const char *types, int64_t user, int64_t now, int64_t *ret)
+static int count_keys(struct tx *t, int64_t user, int64_t now, int64_t *ret)
 {
 	_cleanup_rows_ struct rows *r = NULL;
-	int n = tx_query(t, sql, types, &r, user, now);
+	int n = tx_query(t, sql_count, "ii", &r, user, now);
 	if (!n)
 		n = rows_next(r);
 	if (n <= 0)
@@ -87,14 +87,11 @@ int nonce_issue(struct tx *t, int64_t user, const char *purpose, int64_t now, ch
 {
 	uint8_t random[32];
 	char hash[65];
-	int64_t waiting;
 	int r = secret_random(random, sizeof(random));
 	if (!r)
 		r = tx_exec(t, sql_nonce_sweep, "i", now);
 	if (!r)
-		r = count(t, sql_nonce_count, "i", user, now, &waiting);
-	if (!r && waiting >= NONCES_PER_USER)
-		r = tx_exec(t, sql_nonce_oldest, "i", user);
+		r = tx_exec(t, sql_nonce_crowd, "isi", user, purpose, (int64_t)NONCES_PER_USER - 1);
 	if (r < 0)
 		return r;
 	hex_encode(random, sizeof(random), out);
@@ -137,7 +134,7 @@ int sshkey_add(struct tx *t, int64_t user, const struct sshkey_proof *p, int64_t
 	int r = find_same(t, user, p->fingerprint, ret);
 	if (r != -ENOENT)
 		return r;
-	r = count(t, sql_count, "ii", user, now, &have);
+	r = count_keys(t, user, now, &have);
 	if (!r && have >= FEED_KEYS_MAX)
 		return -EDQUOT;
 	if (!r)

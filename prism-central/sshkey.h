@@ -9,7 +9,7 @@
 
 #define KEY_GRACE_MAX	(30 * 86400)
 #define NONCE_SECONDS	300
-#define NONCES_PER_USER 64
+#define NONCES_PER_USER 64 /* of one purpose */
 
 /* A key that came with a request, checked before any transaction. */
 struct sshkey_proof {
