@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <assert.h>
 #include <errno.h>
 #include <ini.h>
 #include <stddef.h>
@@ -160,6 +161,25 @@ void config_defaults(struct config *c)
 	};
 }
 
+/*
+ * /etc/sudoers.d/prism names the group by its number, so on every host that number must mean
+ * prism-sudo or nothing: never prism-users, a project, or somebody's private group.
+ */
+static const char *check_sudo_id(const struct config *c)
+{
+	const uint32_t id = GID_FIRST + GID_PRISM_SUDO;
+
+	static_assert(GID_FIRST + GID_PRISM_SUDO == 2000001, "config/sudoers/prism and below");
+	if (id >= c->uid_first && id <= c->uid_last)
+		return "the range of users has 2000001 in it, the group that sudo knows";
+	if (c->gid_first == GID_FIRST)
+		return NULL;
+	if (id >= c->gid_first && id <= c->gid_last)
+		return "a range of groups with 2000001 in it, the group that sudo knows, must "
+		       "begin at 2000000";
+	return c->allow_sudo ? "allow_sudo needs a range of groups that begins at 2000000" : NULL;
+}
+
 static const char *check_whole(const struct config *c)
 {
 	size_t n = strlen(c->mount_point);
@@ -171,7 +191,7 @@ static const char *check_whole(const struct config *c)
 	if (c->require_mount && (strncmp(c->home_root, c->mount_point, n) != 0 ||
 				    (c->home_root[n] != '/' && c->home_root[n] != '\0')))
 		return "\"root\" of [home] is not below \"mount_point\"";
-	return NULL;
+	return check_sudo_id(c);
 }
 
 int config_parse(
