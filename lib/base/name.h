@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define USERNAME_MAX 32
-#define SLUG_MAX     28 /* "p-" and "-ro" around it stay within 32 */
+#define SLUG_MAX     27 /* "p-" and "-ro" around it stay within 32 */
 #define GECOS_MAX    128
 #define EMAIL_MAX    254 /* RFC 5321 §4.5.3.1 */
 
@@ -36,7 +36,7 @@
  */
 bool username_valid(const char *s);
 
-/* A slug of a project or group: [a-z][a-z0-9-]*, 2 to 28, not ending in "-" or "-ro". */
+/* A slug of a project or group: [a-z][a-z0-9-]*, 2 to 27, not ending in "-" or "-ro". */
 bool slug_valid(const char *s);
 
 /*
