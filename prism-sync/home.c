@@ -80,13 +80,13 @@ static int open_root(const struct home_site *s, char *why)
 		fd = open_dir(s->root);
 	if (fd < 0) {
 		say(why, "%s cannot be opened: %s", s->root, strerror(-fd));
-		return fd;
+		return -ENODEV;
 	}
 	if (fstat(fd, &st) == 0 && (!(st.st_mode & (S_IWGRP | S_IWOTH)) || st.st_mode & S_ISVTX))
 		return fd;
 	close(fd);
 	say(why, "%s may be written by others than root: anybody could put a home there", s->root);
-	return -EEXIST;
+	return -ENODEV;
 }
 
 /* ---- what is there already ------------------------------------------------------------------- */

@@ -33,7 +33,7 @@ struct home_owner {
 
 /*
  * The home exists and is its owner's, or is made so. 0; or -errno and "why" is a sentence:
- *	-ENODEV	   the volume is not mounted
+ *	-ENODEV	   the volume is not mounted, or its folder of homes cannot be used
  *	-EXDEV	   the home is not below "root"
  *	-EEXIST	   something else stands there: another owner's, or no folder
  *	-EPERM	   root is squashed on this file system

@@ -136,7 +136,8 @@ static void note_result(struct homes *h, const struct home_request *job, int rc,
 		f = &h->failed[h->nfailed++];
 	if (f == NULL)
 		return;
-	if (f->uid != job->uid || strcmp(f->why, why) != 0)
+	/* With the volume away, once is enough. */
+	if ((f->uid != job->uid || strcmp(f->why, why) != 0) && strcmp(h->trouble, why) != 0)
 		log_event(LOG_LEVEL_WARN, "home-failed", "user", "%s", job->name, "reason", "%s",
 		    why, NULL);
 	f->uid = job->uid;

@@ -24,7 +24,7 @@ central_start
 host_enrol
 # Nobody's home is to be made: that is not what is measured.
 sed -i 's/^require_mount = no/require_mount = yes/; s,^mount_point.*,mount_point = /efs,' "$dir/h/etc/prism/prism.conf"
-central fill "$users" 10001 >/dev/null
+central fill "$users" 100001 >/dev/null
 start=$(date +%s%N)
 agent_start
 until_true 60 status_is "['users']" "$users"
@@ -34,7 +34,7 @@ sleep 1
 before=$(cpu_ms)
 latest=
 for i in $(seq "$changes"); do
-  want=$(central flip $((10001 + i * 37)) | awk '{ print $2 }')
+  want=$(central $([ $((i % 2)) = 1 ] && echo suspend || echo resume) $((100001 + (i + 1) / 2 * 37)) | awk '{ print $2 }')
   t0=$(date +%s%N)
   until_true 10 status_is "['feeds'][0]['revision']" "$want"
   latest="$latest $((($(date +%s%N) - t0) / 1000000))"

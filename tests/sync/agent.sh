@@ -22,10 +22,11 @@ until_true() {
 central_start() { # [PORT]
   coproc CENTRAL { exec "$B/tests/sync/helper_central" "$@"; }
   central_pid=$CENTRAL_PID
-  read -r _ port <&"${CENTRAL[0]}"
+  exec {central_in}>&"${CENTRAL[1]}" {central_out}<&"${CENTRAL[0]}"
+  read -r _ port <&"$central_out"
 }
-central() { echo "$*" >&"${CENTRAL[1]}"; read -r answer <&"${CENTRAL[0]}"; echo "$answer"; }
-central_stop() { kill "$central_pid" 2>/dev/null; wait "$central_pid" 2>/dev/null; }
+central() { echo "$*" >&"$central_in"; read -r answer <&"$central_out"; echo "$answer"; }
+central_stop() { kill "$central_pid" 2>/dev/null || true; wait "$central_pid" 2>/dev/null || true; }
 
 # What `prism-sync enroll` would have written.
 host_enrol() {
@@ -46,10 +47,13 @@ host_enrol() {
 
 agent() { "$B/prism-sync" --root "$dir/h" --no-drop "$@"; }
 agent_start() {
-  agent run >>"$dir/agent.log" 2>&1 &
+  "$B/prism-sync" --root "$dir/h" --no-drop run >>"$dir/agent.log" 2>&1 &
   agent_pid=$!
   until_true 5 test -S "$dir/h/run/prism/agent.sock"
 }
-agent_stop() { kill "${1:--TERM}" "$agent_pid" 2>/dev/null; wait "$agent_pid" 2>/dev/null; }
-status() { agent status --json 2>/dev/null | python3 -c "import json,sys; print(eval('j$1', {'j': json.load(sys.stdin)}))" 2>/dev/null; }
+agent_stop() { kill "${1:--TERM}" "$agent_pid" 2>/dev/null || true; wait "$agent_pid" 2>/dev/null || true; }
+status() { # "['users']": that part of the agent's status
+  agent status --json 2>/dev/null |
+    python3 -c 'import json,sys; j = json.load(sys.stdin); print(eval("j" + sys.argv[1]))' "$1" 2>/dev/null
+}
 status_is() { [ "$(status "$1")" = "$2" ]; }

@@ -57,8 +57,8 @@ __attribute__((unused)) static void forge_set(
     struct forge *f, uint8_t type, uint8_t flags, uint32_t subject, const struct buf *body)
 {
 	struct forge_record *r = NULL;
-	size_t guess =
-	    subject - 10000; /* where it is when they were added in order, from 10001 on */
+	/* Where it is when they were added in order, right after the project. */
+	size_t guess = f->n > 1 ? subject - f->records[1].subject + 1 : 0;
 
 	if (type == FEED_MEMBER && guess < f->n && f->records[guess].subject == subject)
 		r = &f->records[guess];

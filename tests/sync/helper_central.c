@@ -8,7 +8,7 @@
  *	fill N FIRST	      members userFIRST..., in one go (before the first poll)
  *	member UID NAME	      add, or make active again (the next revision)
  *	flip UID	      change this member's record a little
- *	suspend UID | remove UID (a tombstone) | until UID SECONDS
+ *	suspend UID | resume UID | remove UID (a tombstone) | until UID SECONDS
  *	keys	feed key, host id and recovery id in hexadecimal, for the pins
  *	drop-tokens	      every access token is unknown from now on
  *	mode ok|cut|hang|fail how polls are answered: whole, cut off, never, with 503
@@ -296,6 +296,8 @@ static void change_member(const char *verb, uint32_t uid, long number)
 		m.perms ^= SNAP_PERM_SUDO;
 	if (strcmp(verb, "suspend") == 0)
 		m.state = SNAP_SUSPENDED;
+	if (strcmp(verb, "resume") == 0)
+		m.state = SNAP_ACTIVE;
 	if (strcmp(verb, "until") == 0)
 		m.not_after = time(NULL) + number;
 	forge_put(&forge, uid, &m);

@@ -54,8 +54,8 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < users; i++) {
 		char name[32];
 
-		snprintf(name, sizeof(name), "user%u", 10001 + i);
-		forge_member(&f, 10001 + i, name);
+		snprintf(name, sizeof(name), "user%u", 100001 + i);
+		forge_member(&f, 100001 + i, name);
 	}
 	config_defaults(&c);
 	model_init(&m, f.host);

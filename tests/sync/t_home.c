@@ -211,7 +211,7 @@ TEST("D6 a folder of homes that others may write is refused")
 {
 	begin();
 	EXPECT_INT(chmod(root, 0777), 0);
-	EXPECT_INT(ensure(), -EEXIST);
+	EXPECT_INT(ensure(), -ENODEV);
 	EXPECT_HAS(why, "may be written by others");
 	EXPECT_INT(chmod(root, 01777), 0);
 	EXPECT_INT(ensure(), 0);
