@@ -93,6 +93,17 @@ static void *map_zeros(void *at, size_t length)
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (at ? MAP_FIXED : 0), -1, 0);
 }
 
+/*
+ * Give a region its place. In this order: a child of fork() may go on from anywhere in here, and it
+ * maps over "length" bytes at "base". No length: it takes a new place.
+ */
+static void set_place(struct map_region *r, const uint8_t *base, size_t length)
+{
+	__atomic_store_n(&r->length, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&r->base, base, __ATOMIC_RELEASE);
+	__atomic_store_n(&r->length, length, __ATOMIC_RELEASE);
+}
+
 /* A place of "length" bytes in a region that nobody is sent to, all zero. */
 static uint8_t *make_room(struct map_region *r, size_t length)
 {
@@ -101,8 +112,12 @@ static uint8_t *make_room(struct map_region *r, size_t length)
 	uint8_t *p;
 
 	/* The zeros drop the file that was here; what is behind the new one stays zero. */
-	if (r->length >= length)
-		return map_zeros(old, r->length) == MAP_FAILED ? NULL : old;
+	if (r->length >= length) {
+		if (map_zeros(old, r->length) != MAP_FAILED)
+			return old;
+		r->length = 0; /* as in map_file() */
+		return NULL;
+	}
 	want = page_up(want);
 	p = map_zeros(NULL, want);
 	if (p == MAP_FAILED) {
@@ -114,7 +129,7 @@ static uint8_t *make_room(struct map_region *r, size_t length)
 	/* Somebody may still be reading the small one; it must not keep its file on the disk. */
 	if (r->length > 0)
 		(void)map_zeros(old, r->length);
-	r->length = want;
+	set_place(r, p, want);
 	return p;
 }
 
@@ -125,8 +140,10 @@ static uint8_t *map_file(struct map_region *r, size_t size, int fd)
 
 	if (!map_current && r->length == 0) {
 		p = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
-		r->length = p == MAP_FAILED ? 0 : page_up(size);
-		return p == MAP_FAILED ? NULL : p;
+		if (p == MAP_FAILED)
+			return NULL;
+		set_place(r, p, page_up(size));
+		return p;
 	}
 	p = make_room(r, page_up(size));
 	if (!p)
@@ -181,7 +198,6 @@ static int region_fill(struct map_region *r, int fd, const struct stat *st)
 	base = map_file(r, size, fd);
 	if (!base)
 		return ENOMEM;
-	__atomic_store_n(&r->base, base, __ATOMIC_RELAXED);
 	if (snap_check_header(base, size, SNAP_IDENTITY) < 0)
 		return EBADMSG;
 	take_header(r, (const struct snap_header *)base);
