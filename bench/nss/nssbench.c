@@ -10,7 +10,8 @@
  *   -u FILE  users.keys, -g FILE  groups.keys: "name:id" a line (nssdata makes them)
  *   -t N     threads (1)        -b N  batches (11)      -m MS  length of a batch (20)
  *   -o A,B   operations (all)   -s N  single calls for the percentiles (2000)
- *   -n N     the same N calls between write(-1, "BEGIN") and write(-1, "END"), for strace
+ *   -n N     the same N calls between write(-1, "BEGIN") and write(-1, "END"), for strace;
+ *            prints how much the memory of the process has grown
  *
  * Prints a line "op threads module median min max p50 p99": ns a call, then ns of single calls.
  */
@@ -238,20 +239,41 @@ static void measure(const struct op *op, const struct module *modules, size_t n,
 	}
 }
 
+/* A line of /proc/self/status, in KiB. */
+static long memory(const char *what)
+{
+	FILE *f = fopen("/proc/self/status", "re");
+	size_t n = strlen(what);
+	char line[256];
+	long kib = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (strncmp(line, what, n) == 0 && line[n] == ':')
+			kib = strtol(line + n + 1, NULL, 10);
+	if (f)
+		fclose(f);
+	return kib;
+}
+
 /* For strace: the same calls as are timed, once warm, between two marks. */
 static void loop(const struct op *op, const struct module *m, struct job *j)
 {
+	long anonymous, file;
 	uint64_t seed = 1;
 
 	aim(j, op, m);
 	j->n = options.loop < KEYS_MAX ? (size_t)options.loop : KEYS_MAX;
 	fill(j, &seed);
+	memory("RssAnon"); /* stdio's own buffer */
+	anonymous = memory("RssAnon");
+	file = memory("RssFile");
 	run(j);
 	(void)!write(-1, "BEGIN", 5);
 	run(j);
 	(void)!write(-1, "END", 3);
-	printf("%s\t%s\t%zu calls, %zu found, %zu failed\n", op->name, m->name, j->n, j->found,
-	    j->failed);
+	printf("%s\t%s\t%zu calls, %zu found, %zu failed, RssAnon +%ld KiB, RssFile +%ld KiB\n",
+	    op->name, m->name, j->n, j->found, j->failed, memory("RssAnon") - anonymous,
+	    memory("RssFile") - file);
 }
 
 static bool chosen(const struct op *op)

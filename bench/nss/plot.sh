@@ -1,0 +1,37 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# plot.sh TABLE.tsv OUT.svg: nanoseconds of a lookup, by operation, one group of bars for a size.
+set -euo pipefail
+table=$1 out=$2
+points=$(mktemp)
+trap 'rm -f "$points"' EXIT
+awk -F'\t' '
+  ($1 == "nss warm" || $1 ~ /^peer /) && $2 !~ /threads/ && $3 + 0 > 0 {
+    split($2, n, ", "); sub(/ users/, "", n[2])
+    who = $1 == "nss warm" ? "prism" : substr($1, 6)
+    v[n[1] "@" n[2], who] = $3; if (who == "prism") v[n[1] "@" n[2], "floor"] = $4
+    if (!((n[1] "@" n[2]) in seen)) { seen[n[1] "@" n[2]] = ++k; name[k] = n[1] "@" n[2] }
+  }
+  END {
+    print "op floor prism files extrausers"
+    for (i = 1; i <= k; i++) {
+      line = "\"" name[i] "\""; split("floor prism files extrausers", w, " ")
+      for (j = 1; j <= 4; j++) line = line " " ((name[i], w[j]) in v ? v[name[i], w[j]] : "nan")
+      print line
+    }
+  }' "$table" >"$points"
+gnuplot <<END
+set terminal svg size 1400,620 dynamic background "white"
+set output "$out"
+set title "NSS lookups, median, warm, one thread (operation@users; logarithmic)"
+set style data histogram
+set style histogram clustered gap 1
+set style fill solid 0.8
+set logscale y
+set ylabel "ns a lookup"
+set yrange [5:*]
+set grid ytics
+set xtics rotate by -50 noenhanced
+set key top left
+plot for [i=2:5] "$points" using i:xtic(1) title columnheader(i)
+END

@@ -1,0 +1,177 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# bench/run.sh [-s "SIZES"] [-r ROUNDS] [-q]: the figures of this machine, in one table.
+#
+# NSS lookups of libnss_prism beside the floor (bench/nss/floor.h: the least a lookup can be) and
+# peers, in the same run, taking turns; then the first lookup of a process, system calls, memory,
+# publication; then what bench/sections/*.sh measure. Prints a table, and leaves in bench/results:
+# table.tsv, nss.tsv (every series), nss.svg.
+#
+#   -s  numbers of users (default "1000 100000 1000000"; peers that scan text only up to 100000)
+#   -r  rounds; each publishes anew, because the pages' places decide much; medians count (3)
+#   -q  quick: 1000 and 100000 users, one round, no peers
+#
+# A line of the table: section, name, ours, reference, unit, target, verdict, separated by tabs.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 2
+sizes="1000 100000 1000000" rounds=3 peers=yes
+while getopts s:r:q option; do
+  case $option in
+    s) sizes=$OPTARG ;;
+    r) rounds=$OPTARG ;;
+    q) sizes="1000 100000" rounds=1 peers= ;;
+    *) exit 2 ;;
+  esac
+done
+work=$(mktemp -d "${TMPDIR:-/var/tmp}/prism-bench-XXXXXX") || exit 2
+trap 'rm -rf "$work"' EXIT
+bin=$work/bin results=bench/results
+mkdir -p "$results" "$work/snap" "$work/peers"
+table=$results/table.tsv series=$work/series.tsv
+: >"$table" >"$series"
+
+row() { printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$@" >>"$table"; }
+note() { echo "# $*" >&2; }
+
+bench/nss/build.sh "$bin" "$work" || exit 1
+
+# ---- peers: modules that need no daemon, served the same text in a mount namespace of their own --
+
+extrausers=
+if [ -n "$peers" ]; then
+  if (cd "$work/peers" && apt-get download libnss-extrausers && dpkg-deb -x libnss-extrausers_*.deb .) \
+    >"$work/apt.log" 2>&1; then
+    extrausers=$(find "$work/peers" -name 'libnss_extrausers.so.2' | head -n 1)
+  else
+    note "libnss-extrausers is not to be had: left out"
+  fi
+fi
+
+# Run a command that sees the data set as /etc/passwd and in /var/lib/extrausers.
+with_text() { # DATA COMMAND...
+  local data=$1
+  shift
+  unshare -m bash -c '
+    data=$1; shift
+    mount --make-rprivate / && mount -t tmpfs none /var/lib && mkdir /var/lib/extrausers &&
+    cp "$data/passwd" "$data/group" /var/lib/extrausers/ &&
+    mount --bind "$data/passwd" /etc/passwd && mount --bind "$data/group" /etc/group && exec "$@"
+  ' bash "$data" "$@"
+}
+
+# ---- warm lookups ------------------------------------------------------------------------------
+
+measure() { # SIZE THREADS ROUND
+  local data=$work/$1 modules=("$bin/libnss_floor.so.2" "$bin/libnss_prism.so.2") run=()
+  local options=(-u "$data/users.keys" -g "$data/groups.keys" -t "$2" -b 11 -m 10)
+  if [ -n "$peers" ] && [ "$1" -le 100000 ] && [ "$2" -eq 1 ] && [ "$3" -eq 1 ]; then
+    run=(with_text "$data" "$bin/nssbench" "${options[@]}" -b 3 -s 100 libc ${extrausers:+"$extrausers"})
+    "${run[@]}" 2>>"$work/err" | sed "s/^/$1\t$3\t/" >>"$series"
+  fi
+  "$bin/nssbench" "${options[@]}" "${modules[@]}" 2>>"$work/err" | sed "s/^/$1\t$3\t/" >>"$series"
+}
+
+publish() { # SIZE: both tables anew
+  rm -f "$work/floor.db"
+  "$bin/mkfloor" "$work/$1" "$work/floor.db"
+  "$bin/mksnap" "$work/$1" "$work/snap" identity >/dev/null
+}
+
+for n in $sizes; do
+  mkdir -p "$work/$n"
+  note "$n users: $("$bin/nssdata" "$n" "$work/$n" | cut -d, -f2-)"
+  for ((round = 1; round <= rounds; round++)); do
+    publish "$n"
+    measure "$n" 1 "$round"
+    measure "$n" 2 "$round"
+  done
+  [ ! -s "$work/err" ] || { sed 's/^/# /' "$work/err" >&2; : >"$work/err"; }
+
+  if [ "$n" = 100000 ]; then
+    # The first lookup of a process: dlopen, open, map, look up.
+    uid=$(awk -F: 'NR == 5000 { print $2 }' "$work/$n/users.keys")
+    LD_LIBRARY_PATH=$bin "$bin/nsscold" floor,prism "$uid" 300 >"$work/cold.tsv"
+    awk -F'\t' -v OFS='\t' '{ v[$1] = $2 } END {
+      print "nss cold", "first lookup of a process, 100k users", v["prism"], v["floor"], "us",
+        "floor + 10", v["prism"] <= v["floor"] + 10 ? "ok" : "OVER" }' "$work/cold.tsv" >>"$table"
+
+    # System calls and memory, warm.
+    for op in pwnam pwnam_miss pwuid grnam grnam_miss grgid initgr; do
+      run=("$bin/nssbench" -u "$work/$n/users.keys" -g "$work/$n/groups.keys" -o "$op" -n 10000 "$bin/libnss_prism.so.2")
+      if command -v strace >/dev/null; then
+        strace -f -o "$work/strace" "${run[@]}" >"$work/loop"
+        calls=$(awk '/write\(-1, "BEGIN"/ { on = 1; next } /write\(-1, "END"/ { on = 0 } on { n++ } END { print n + 0 }' "$work/strace")
+        row "nss calls" "system calls of 10000 x $op" "$calls" 0 calls 0 "$([ "$calls" = 0 ] && echo ok || echo OVER)"
+      else
+        "${run[@]}" >"$work/loop"
+      fi
+      [ "$op" != pwnam ] ||
+        row "nss memory" "private memory after 10000 lookups" "$(sed 's/.*RssAnon +\(-*[0-9]*\).*/\1/' "$work/loop")" 0 KiB 64 \
+          "$([ "$(sed 's/.*RssAnon +\(-*[0-9]*\).*/\1/' "$work/loop")" -le 64 ] && echo ok || echo OVER)"
+    done
+
+    # Publication of all three files.
+    for ((i = 0; i < 5; i++)); do "$bin/mksnap" "$work/$n" "$work/snap" all $((i + 2)); done >"$work/publish"
+    awk -v OFS='\t' '
+      /^publish/ { c[$2, ++k[$2]] = $3; w[$2, k[$2]] = $6; size += k[$2] == 1 ? $8 : 0; if ($10 > peak) peak = $10 }
+      function median(a, kind,   i, j, t, v) {
+        for (i = 1; i <= 5; i++) v[i] = a[kind, i]
+        for (i = 1; i <= 5; i++) for (j = i + 1; j <= 5; j++) if (v[j] < v[i]) { t = v[i]; v[i] = v[j]; v[j] = t }
+        return v[3]
+      }
+      END {
+        cpu = median(c, "identity") + median(c, "access") + median(c, "keys")
+        wall = median(w, "identity") + median(w, "access") + median(w, "keys")
+        print "publish", "processor time, three files, 100k users", cpu, "-", "ms", 80, cpu <= 80 ? "ok" : "OVER"
+        print "publish", "until it is on the disk and has the name", wall, "-", "ms", "-", "-"
+        print "publish", "bytes of the three files", size, "-", "bytes", "-", "-"
+        print "publish", "memory of the writer, largest file", peak, "-", "KiB", 102400, peak < 102400 ? "ok" : "OVER"
+      }' "$work/publish" >>"$table"
+  fi
+  rm -rf "${work:?}/$n"
+done
+
+# ---- medians over the rounds -------------------------------------------------------------------
+
+cp "$series" "$results/nss.tsv"
+awk -F'\t' -v OFS='\t' '
+  NF >= 9 { k = $1 FS $4 FS $3 FS $5; v[k, ++n[k]] = $6 + 0; p[k, n[k]] = $9 + 0; if (!(k in order)) { order[k] = ++last; key[last] = k } }
+  NF > 0 && NF < 9 { bad[$1 FS $4 FS $3 FS $5] = $6 }
+  function median(a, k,   i, j, t, s) {
+    for (i = 1; i <= n[k]; i++) s[i] = a[k, i]
+    for (i = 1; i <= n[k]; i++) for (j = i + 1; j <= n[k]; j++) if (s[j] < s[i]) { t = s[i]; s[i] = s[j]; s[j] = t }
+    return s[int((n[k] + 1) / 2)]
+  }
+  END {
+    for (i = 1; i <= last; i++) {
+      split(key[i], f, FS)
+      if (f[4] == "floor") continue
+      fl = f[1] FS f[2] FS f[3] FS "floor"
+      ours = median(v, key[i]); ref = median(v, fl)
+      limit = ref * 1.25 > ref + 10 ? ref * 1.25 : ref + 10
+      name = f[3] ", " f[1] " users" (f[2] > 1 ? ", " f[2] " threads" : "")
+      if (f[4] == "prism")
+        print "nss warm", name, ours, ref, "ns", sprintf("%.1f", limit), ours <= limit ? "ok" : "OVER"
+      else
+        print "peer " f[4], name, ours, ref, "ns", "-", "-"
+    }
+    for (k in bad) { split(k, f, FS); print "nss warm", f[3] ", " f[1] " users, " f[4], bad[k], "-", "-", "-", bad[k] == "ABSENT" ? "-" : "BAD" }
+  }' "$series" >"$work/warm.tsv"
+cat "$work/warm.tsv" "$table" >"$work/all.tsv" && mv "$work/all.tsv" "$table"
+
+# ---- what others measure -----------------------------------------------------------------------
+
+for section in bench/sections/*.sh; do
+  [ -e "$section" ] || continue
+  note "$section"
+  WORK=$work timeout 120 bash "$section" >>"$table" || row "$(basename "$section" .sh)" failed - - - - BAD
+done
+
+# ---- table and plot ----------------------------------------------------------------------------
+
+awk -F'\t' 'BEGIN { printf "%-14s %-46s %12s %12s %-6s %10s  %s\n", "section", "name", "ours/peer", "reference", "unit", "target", "verdict" }
+  { printf "%-14s %-46s %12s %12s %-6s %10s  %s\n", $1, $2, $3, $4, $5, $6, $7 }' "$table"
+if command -v gnuplot >/dev/null; then
+  bench/nss/plot.sh "$table" "$results/nss.svg" || note "no plot"
+fi
+! grep -qE $'\t(OVER|BAD)$' "$table"
