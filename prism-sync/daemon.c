@@ -27,7 +27,7 @@
 #include "fetch.h"
 #include "sandbox.h"
 
-enum { SEND_MS = 2000, HOME_MS = 4000, NOT_ENROLLED = 78 };
+enum { SEND_MS = 2000, HOME_MS = 4000, TURN_MAX = 32, NOT_ENROLLED = 78 };
 
 /* ---- what goes to the network half ----------------------------------------------------------- */
 
@@ -133,7 +133,7 @@ static void take_polled(struct agent *a)
 	int rc = (int32_t)wire_u32(&w);
 	int64_t date = wire_i64(&w);
 
-	wire_str(&w, why, sizeof(why));
+	link_text(&w, why, sizeof(why));
 	note_connection(a, rc, date, why);
 	schedule_publish(a);
 	send_have(a);
@@ -152,7 +152,7 @@ static void take_synced(struct agent *a)
 	wire_u32(&w);
 	int rc = (int32_t)wire_u32(&w);
 
-	wire_str(&w, why, sizeof(why));
+	link_text(&w, why, sizeof(why));
 	schedule_publish(a);
 	for (size_t i = 0; i < SYNC_WAITERS; i++) {
 		if (a->syncs[i] == 0)
@@ -167,9 +167,10 @@ static void take_synced(struct agent *a)
 static int on_link(sd_event_source *s, int fd, uint32_t revents, void *arg)
 {
 	struct agent *a = arg;
-	int rc;
+	int rc = 1;
 
-	while ((rc = link_read(&a->reader, fd)) > 0) {
+	/* Not until it is silent: a flood must not keep everything else from its turn. */
+	for (int n = 0; n < TURN_MAX && (rc = link_read(&a->reader, fd)) > 0; n++) {
 		bool big = a->reader.len > (1u << 20);
 
 		if (a->reader.type == LINK_FRAME)
@@ -182,7 +183,7 @@ static int on_link(sd_event_source *s, int fd, uint32_t revents, void *arg)
 		if (big)
 			malloc_trim(0);
 	}
-	if (rc == 0)
+	if (rc >= 0)
 		return 0;
 	/* Capabilities to become another user are gone: a new one needs a new start. */
 	log_msg(LOG_LEVEL_ERROR, "network-half-gone",

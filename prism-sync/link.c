@@ -69,6 +69,14 @@ void link_reader_next(struct link_reader *r)
 	memset(r, 0, sizeof(*r));
 }
 
+void link_text(struct wire *w, char *out, size_t size)
+{
+	wire_str(w, out, size);
+	for (; *out != '\0'; out++)
+		if (*out < 0x20 || *out > 0x7e)
+			*out = '?';
+}
+
 static int send_all(int fd, const uint8_t *p, size_t n, int64_t end)
 {
 	while (n > 0) {

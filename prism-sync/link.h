@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/buf.h"
+#include "base/wire.h"
 
 enum link_type {
 	LINK_FRAME = 1,
@@ -47,6 +48,9 @@ struct link_reader {
 int link_read(struct link_reader *r, int fd);
 /* Forget the message that was read. */
 void link_reader_next(struct link_reader *r);
+
+/* Read a "str" for people: whatever is not printable ASCII becomes '?'. */
+void link_text(struct wire *w, char *out, size_t size);
 
 /* Send a whole message; waits at most deadline_ms for a slow reader (-1: for ever). 0 or -errno. */
 int link_send(int fd, enum link_type type, const void *p, size_t n, int deadline_ms);
