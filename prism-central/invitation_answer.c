@@ -265,7 +265,7 @@ static int read_key(struct answer_act *n)
 	const json_t *key = json_object_get(n->act.rq->body, "ssh_key");
 	if (!key || json_is_null(key))
 		return 0;
-	enum api_error e = sshkey_proof_check(key, n->hash, &n->key);
+	enum api_error e = sshkey_proof_check(&n->act.rq->central->config, key, n->hash, &n->key);
 	if (e == API_INVALID_VALUE)
 		return act_fail(&n->act, e, "This public key is not one that Prism takes.");
 	n->has_key = true;

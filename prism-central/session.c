@@ -312,8 +312,10 @@ void session_key_post(struct request *rq, struct reply *rp)
 	}
 	if (throttled(rq, NULL, rp))
 		return;
-	if (sshkey_proof_check(rq->body, k.nonce, &k.proof) != API_OK)
-		reply_error(rp, API_BAD_CREDENTIALS, "The key does not open this account.");
+	if (sshkey_proof_check(&rq->central->config, rq->body, k.nonce, &k.proof) != API_OK)
+		reply_error(rp, API_BAD_CREDENTIALS,
+		    "The key does not open this account, or the proof was not made for %s.",
+		    rq->central->config.url);
 	else
 		act_run(&k.act, STORE_WRITE, rp);
 	explicit_bzero(&k.token, sizeof(k.token));

@@ -47,15 +47,49 @@ static const char sql_nonce_take[] =
 #define PROOF_NAMESPACE "prism-key"
 #define PROOF_TEXT	"prism-key-proof-v1\n"
 #define NONCE_MAX	128
+#define ADDRESS_SIZE	600
 
 /* ---- proofs ---------------------------------------------------------------------------------- */
 
-enum api_error sshkey_proof_check(const json_t *o, const char *nonce, struct sshkey_proof *ret)
+/* As the command line writes it: in lowercase, without the port that goes without saying. */
+static void address_https(const struct config *cfg, char *out, size_t size)
+{
+	static const char implied[] = ":443";
+	size_t n;
+
+	snprintf(out, size, "%s", cfg->url);
+	for (char *p = out; *p; p++)
+		*p = *p >= 'A' && *p <= 'Z' ? (char)(*p - 'A' + 'a') : *p;
+	n = strlen(out);
+	if (n > sizeof(implied) && strcmp(out + n - sizeof(implied) + 1, implied) == 0)
+		out[n - sizeof(implied) + 1] = '\0';
+}
+
+/* The other one, for who is on this machine; "" if there is none. */
+static void address_plain(const struct config *cfg, char *out, size_t size)
+{
+	bool local = strncmp(cfg->listen_plain, "unix:", 5) == 0;
+
+	snprintf(
+	    out, size, "%s%s", local || !cfg->listen_plain[0] ? "" : "http://", cfg->listen_plain);
+}
+
+static bool proof_verify(
+    const char *address, const char *nonce, const char *sig, const struct sshkey_proof *p)
+{
+	char text[sizeof(PROOF_TEXT) + ADDRESS_SIZE + NONCE_MAX + 3];
+	int n = snprintf(text, sizeof(text), "%s%s\n%s\n", PROOF_TEXT, address, nonce);
+
+	return *address && sshsig_verify(sig, p->line, PROOF_NAMESPACE, text, (size_t)n) == 0;
+}
+
+enum api_error sshkey_proof_check(
+    const struct config *cfg, const json_t *o, const char *nonce, struct sshkey_proof *ret)
 {
 	const char *line = json_string_value(json_object_get(o, "public_key"));
 	const char *sig = json_string_value(json_object_get(o, "signature"));
 	const char *origin = json_string_value(json_object_get(o, "origin"));
-	char text[sizeof(PROOF_TEXT) + NONCE_MAX + 2];
+	char https[ADDRESS_SIZE], plain[ADDRESS_SIZE];
 	struct sshkey_proof p = {.origin = "imported"};
 	if (!line || !sig || !nonce || strlen(nonce) > NONCE_MAX)
 		return API_BAD_REQUEST;
@@ -64,8 +98,9 @@ enum api_error sshkey_proof_check(const json_t *o, const char *nonce, struct ssh
 		return API_INVALID_VALUE;
 	if (origin && !strcmp(origin, "generated"))
 		p.origin = "generated";
-	int n = snprintf(text, sizeof(text), "%s%s\n", PROOF_TEXT, nonce);
-	if (sshsig_verify(sig, p.line, PROOF_NAMESPACE, text, (size_t)n) < 0)
+	address_https(cfg, https, sizeof(https));
+	address_plain(cfg, plain, sizeof(plain));
+	if (!proof_verify(https, nonce, sig, &p) && !proof_verify(plain, nonce, sig, &p))
 		return API_KEY_PROOF;
 	*ret = p;
 	return API_OK;
@@ -240,7 +275,8 @@ static int post_tx(struct tx *t, struct act *a)
 void sshkey_post(struct request *rq, struct reply *rp)
 {
 	struct post_act p = {.act = {.fn = post_tx, .rq = rq, .status = 201}};
-	enum api_error e = sshkey_proof_check(rq->body, request_str(rq, "nonce"), &p.proof);
+	enum api_error e =
+	    sshkey_proof_check(&rq->central->config, rq->body, request_str(rq, "nonce"), &p.proof);
 	if (e == API_BAD_REQUEST)
 		reply_error(rp, e, "\"public_key\", \"signature\" and \"nonce\" are needed.");
 	else if (e == API_INVALID_VALUE)

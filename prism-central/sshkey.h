@@ -19,10 +19,13 @@ struct sshkey_proof {
 };
 
 /*
- * Read {public_key, signature, origin?} and check the signature over this nonce. API_OK, or the
- * error: INVALID_VALUE for a key that is not acceptable, KEY_PROOF.
+ * Read {public_key, signature, origin?} and check the signature over this service's address and
+ * this nonce. API_OK, or the error: INVALID_VALUE for a key that is not acceptable, KEY_PROOF.
+ * The address is what keeps another service, which may be asked to let the same key in, from
+ * passing on our challenge and coming here with the answer.
  */
-enum api_error sshkey_proof_check(const json_t *o, const char *nonce, struct sshkey_proof *ret);
+enum api_error sshkey_proof_check(
+    const struct config *cfg, const json_t *o, const char *nonce, struct sshkey_proof *ret);
 
 /*
  * Register it. 0; -EEXIST when the key is somebody else's or was revoked; -EDQUOT at the limit of

@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/io.h"
+#include "base/name.h"
 #include "base/secret.h"
 
 #define FILE_LIMIT (1024 * 1024)
@@ -289,7 +290,10 @@ const char *config_token(const struct cli *c, const char *url)
 
 const char *config_username(const struct cli *c, const char *url)
 {
-	return member(c->config->credentials, url, "username");
+	const char *s = member(c->config->credentials, url, "username");
+
+	/* As the service gave it; it gets into questions and into files. */
+	return s && username_valid(s) ? s : NULL;
 }
 
 int config_set_server(

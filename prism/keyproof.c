@@ -18,8 +18,10 @@
 #include "config.h"
 #include "tool.h"
 
-#define PROOF_TEXT "prism-key-proof-v1\n%s\n"
+#define PROOF_TEXT "prism-key-proof-v1\n%s\n%s\n"
 #define PROOF_NS   "prism-key"
+
+#define COMMENT_MAX 160
 
 static int keygen_failed(struct cli *c, const char *what, int r)
 {
@@ -86,11 +88,21 @@ static void remove_made(const char *dir)
 	rmdir(dir);
 }
 
+/* A service says who we are; whatever it says is one line in the key's file. */
+static void comment_plain(const char *comment, char out[static COMMENT_MAX])
+{
+	snprintf(out, COMMENT_MAX, "%s", comment);
+	for (char *p = out; *p; p++)
+		if (*p < 0x20 || *p > 0x7e)
+			*p = '?';
+}
+
 static int make_pair(struct cli *c, const char *path, const char *comment)
 {
-	char dir[CONFIG_PATH_MAX], made[CONFIG_PATH_MAX];
+	char dir[CONFIG_PATH_MAX], made[CONFIG_PATH_MAX], plain[COMMENT_MAX];
 	int r;
 
+	comment_plain(comment, plain);
 	if (with_suffix(c, path, ".XXXXXX", dir))
 		return STATUS_LOCAL;
 	if (!mkdtemp(dir))
@@ -98,7 +110,7 @@ static int make_pair(struct cli *c, const char *path, const char *comment)
 	r = with_suffix(c, dir, "/key", made);
 	if (!r) {
 		const char *argv[] = {
-		    "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", made, NULL};
+		    "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", plain, "-f", made, NULL};
 
 		r = tool_run(argv, NULL, 0, NULL);
 		r = r ? keygen_failed(c, "make a key", r) : link_pair(c, made, path);
@@ -246,7 +258,8 @@ int key_sign(struct cli *c, const char *path, const char *nonce, char **ret)
 	_cleanup_buf_ struct buf text = BUF_INIT(1024), out = BUF_INIT(16384);
 	int r;
 
-	buf_addf(&text, PROOF_TEXT, nonce);
+	/* The address that we speak to: no other service can use what we sign. */
+	buf_addf(&text, PROOF_TEXT, c->server, nonce);
 	if (buf_error(&text))
 		return cli_fail_memory(c);
 	r = tool_run(argv, buf_str(&text), text.len, &out);

@@ -108,8 +108,8 @@ secret_hash() { # of a token: what the key proof signs
   local s; s=$(base64 -d <<<"$p" | jq -r .sec | tr -- '-_' '+/'); while [ $((${#s} % 4)) -ne 0 ]; do s=$s=; done
   base64 -d <<<"$s" | sha256sum | cut -d' ' -f1
 }
-proof() { # KEYFILE NONCE: JSON members of a proof
-  local sig; sig=$(printf 'prism-key-proof-v1\n%s\n' "$2" | ssh-keygen -q -Y sign -n prism-key -f "$1" 2>/dev/null)
+proof() { # KEYFILE NONCE [ADDRESS]: JSON members of a proof
+  local sig; sig=$(printf 'prism-key-proof-v1\n%s\n%s\n' "${3-https://prism.test}" "$2" | ssh-keygen -q -Y sign -n prism-key -f "$1" 2>/dev/null)
   jq -n --arg k "$(cat "$1.pub")" --arg s "$sig" '{public_key: $k, signature: $s, origin: "generated"}'
 }
 invite alice@uni.edu member
@@ -133,6 +133,9 @@ ssh-keygen -q -t ed25519 -N '' -C alice@laptop -f "$dir/alice"
 ssh-keygen -q -t rsa -b 2048 -N '' -C alice@old -f "$dir/alice-rsa"
 wrong=$(jq -n --arg t "$invitation" --argjson k "$(proof "$dir/alice" 00)" '{token: $t, username: "alice", ssh_key: $k}')
 wants KEY_PROOF "S1.6 a wrong proof of the key uses nothing up" POST $v/invitations/accept "$wrong"
+elsewhere=$(jq -n --arg t "$invitation" --argjson k "$(proof "$dir/alice" "$(secret_hash "$invitation")" https://evil.test)" \
+  '{token: $t, username: "alice", ssh_key: $k}')
+wants KEY_PROOF "D6 nor is a proof that was made for another service one" POST $v/invitations/accept "$elsewhere"
 right=$(jq -n --arg t "$invitation" --argjson k "$(proof "$dir/alice" "$(secret_hash "$invitation")")" \
   '{token: $t, username: "alice", name: "Alice", ssh_key: $k}')
 wants 200 "S1.5 accept" POST $v/invitations/accept "$right"
