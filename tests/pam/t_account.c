@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <sys/resource.h>
 #include "base/clock.h"
 #include "pam_prism/account.h"
 #include "stage.h"
@@ -159,6 +160,31 @@ TEST("D6 PAM ranges moved by the host hold even when access.v1.snap is gone")
 	damage(0);
 	EXPECT_INT(account("sshd", "far"), PAM_AUTHINFO_UNAVAIL);
 	EXPECT_INT(account("sshd", "ldapuser"), IGNORED);
+}
+
+TEST("D6 PAM a snapshot that this process has no room for is a doubt, not an absence")
+{
+	struct rlimit old, tight = {.rlim_cur = 8ul << 30};
+
+#ifdef __SANITIZE_ADDRESS__
+	SKIP("the sanitizer's own memory is beyond any limit");
+#endif
+	stage();
+	w.people[0].user.uid = 3500000;
+	w.people[0].user.name = "far";
+	w.meta.uid_first = 3500000;
+	w.meta.uid_last = 3599999;
+	EXPECT_INT(world_write(&w, dir, SNAP_IDENTITY), 0);
+	damage(0);
+	EXPECT_INT(truncate(in_dir(SNAPSHOT_IDENTITY), 64l << 30), 0);
+	EXPECT_INT(getrlimit(RLIMIT_AS, &old), 0);
+	tight.rlim_max = old.rlim_max;
+	EXPECT_INT(setrlimit(RLIMIT_AS, &tight), 0);
+	int far = account("sshd", "far"), carol = account("sshd", "carol");
+
+	setrlimit(RLIMIT_AS, &old);
+	EXPECT_INT(far, PAM_AUTHINFO_UNAVAIL);
+	EXPECT_INT(carol, IGNORED);
 }
 
 TEST("LESSONS 20 local users are left alone, whatever the snapshot says of their name")
