@@ -158,15 +158,12 @@ static int scope_invitation(struct check *c)
 }
 
 /* A host serves several projects: the permission in any of them is enough. */
-static int scope_host_id(struct check *c)
+static int check_host(struct check *c, int64_t host)
 {
 	int64_t projects[HOST_PROJECTS_MAX];
 	size_t n = 0;
-	int r = check_person(c);
-	if (r)
-		return r;
 	_cleanup_rows_ struct rows *rows = NULL;
-	r = tx_query(c->t, sql_host_projects, "i", &rows, arg_id(c->rq, 0));
+	int r = tx_query(c->t, sql_host_projects, "i", &rows, host);
 	if (r < 0)
 		return r;
 	while (n < HOST_PROJECTS_MAX && (r = rows_next(rows)) > 0)
@@ -182,6 +179,12 @@ static int scope_host_id(struct check *c)
 			worst = API_FORBIDDEN;
 	}
 	return refuse(c, worst);
+}
+
+static int scope_host_id(struct check *c)
+{
+	int r = check_person(c);
+	return r ? r : check_host(c, arg_id(c->rq, 0));
 }
 
 static int (*const scopes[])(struct check *) = {
@@ -220,6 +223,19 @@ int authz_permits(struct tx *t, const struct authz *z, const char *permission)
 	if (z->rank == RANK_SUPERADMIN)
 		return 1;
 	return z->role ? role_allows(t, z->role, permission) : 0;
+}
+
+int authz_host(struct tx *t, const struct request *rq, const struct authz *z, int64_t host,
+    enum api_error *ret_error)
+{
+	struct authz out = {0};
+	enum api_error error = API_INTERNAL;
+	struct check c = {.t = t, .rq = rq, .out = &out, .error = &error};
+	c.superadmin = z->rank == RANK_SUPERADMIN;
+	int r = check_host(&c, host);
+	if (r == -ECANCELED)
+		*ret_error = error;
+	return r;
 }
 
 struct authorize {

@@ -53,6 +53,13 @@ int authz_check(
 /* Does the caller's role in the scope allow this as well? 1, 0 or -errno. */
 int authz_permits(struct tx *t, const struct authz *z, const char *permission);
 
+/*
+ * Does the route's permission hold in one of the projects that this host serves, for the caller who
+ * was authorized as z elsewhere? 0, -ECANCELED with *ret_error, or -errno.
+ */
+int authz_host(struct tx *t, const struct request *rq, const struct authz *z, int64_t host,
+    enum api_error *ret_error);
+
 /* JSON for the objects of prism-api(7). */
 json_t *json_time(int64_t t);	  /* RFC 3339, or null for 0 */
 json_t *json_id(int64_t id);	  /* decimal text */

@@ -18,6 +18,8 @@ int host_principal_load(struct request *rq, const char *bearer);
  *	host_report_store	POST hosts/self/report		host		SCOPE_HOST
  *	host_list_project	GET projects/{}/hosts		hosts:view	SCOPE_PROJECT
  *	host_revision_show	GET projects/{}/revision	hosts:view	SCOPE_PROJECT
+ *	host_project_put	PUT projects/{}/hosts/{}	hosts:enrol	SCOPE_PROJECT
+ *	host_project_delete	DELETE projects/{}/hosts/{}	hosts:remove	SCOPE_PROJECT
  *	host_remove		DELETE hosts/{}			hosts:remove	SCOPE_HOST_ID
  *	workspace_list		GET workspaces			self
  *	workspace_show		GET workspaces/{}		self
@@ -29,6 +31,8 @@ void host_feed_poll(struct request *rq, struct reply *rp);
 void host_report_store(struct request *rq, struct reply *rp);
 void host_list_project(struct request *rq, struct reply *rp);
 void host_revision_show(struct request *rq, struct reply *rp);
+void host_project_put(struct request *rq, struct reply *rp);
+void host_project_delete(struct request *rq, struct reply *rp);
 void host_remove(struct request *rq, struct reply *rp);
 void workspace_list(struct request *rq, struct reply *rp);
 void workspace_show(struct request *rq, struct reply *rp);

@@ -73,6 +73,9 @@ const struct route routes[] = {
 	{HTTP_GET, V1 "/workspaces/{}", "self", SCOPE_SELF, workspace_show},
 	{HTTP_POST, V1 "/projects/{}/host-tokens", "hosts:enrol", SCOPE_PROJECT, host_token_create},
 	{HTTP_GET, V1 "/projects/{}/hosts", "hosts:view", SCOPE_PROJECT, host_list_project},
+	{HTTP_PUT, V1 "/projects/{}/hosts/{}", "hosts:enrol", SCOPE_PROJECT, host_project_put},
+	{HTTP_DELETE, V1 "/projects/{}/hosts/{}", "hosts:remove", SCOPE_PROJECT,
+	    host_project_delete},
 	{HTTP_DELETE, V1 "/hosts/{}", "hosts:remove", SCOPE_HOST_ID, host_remove},
 
 	{HTTP_POST, V1 "/hosts/enrol", "public", SCOPE_PUBLIC, host_enrol},

@@ -139,6 +139,56 @@ static int host_remove(struct cli *c)
 	return STATUS_OK;
 }
 
+static char *serving_path(const struct cli *c)
+{
+	return api_path(
+	    "/projects/", args_get(c->args, "project"), "/hosts/", c->args->pos[0], NULL);
+}
+
+static int host_add(struct cli *c)
+{
+	_cleanup_json_ json_t *answer = NULL;
+	int r = api_call(c, "PUT", serving_path(c), NULL, &answer);
+
+	if (r)
+		return r;
+	if (c->json) {
+		out_json(answer);
+		return STATUS_OK;
+	}
+	out_title(ICON_DONE, "Host Added");
+	out_fields((struct out_field[]){{"Host", text_of(answer, "name")},
+		       {"Project", text_of(answer, "project")}},
+	    2);
+	out_printf("\nThe members of %s get onto it as soon as it has applied revision %lld:\n"
+		   "prism host list --project %s\n",
+	    text_of(answer, "project"), (long long)int_of(answer, "revision"),
+	    text_of(answer, "project"));
+	return STATUS_OK;
+}
+
+static int host_drop(struct cli *c)
+{
+	const char *project = args_get(c->args, "project"), *name = c->args->pos[0];
+	_cleanup_json_ json_t *answer = NULL;
+	int r = api_call(c, "DELETE", serving_path(c), NULL, &answer);
+
+	if (r)
+		return r;
+	if (c->json) {
+		if (!answer)
+			answer = json_pack(
+			    "{s:s, s:s, s:b}", "host", name, "project", project, "dropped", 1);
+		out_json(answer);
+		return STATUS_OK;
+	}
+	out_title(ICON_DONE, "Host Dropped");
+	out_printf("%s no longer serves %s. Whoever is a member of nothing else there is refused,\n"
+		   "and their sessions end, as soon as it hears of it.\n",
+	    name, project);
+	return STATUS_OK;
+}
+
 static const struct option_spec token_options[] = {
     {"project", "PROJECT", "the project that the workstation serves", true},
     {"name", "NAME", "the name that it must take; default: free"},
@@ -154,11 +204,20 @@ static const struct option_spec remove_options[] = {
     {NULL},
 };
 
+static const struct option_spec serve_options[] = {
+    {"project", "PROJECT", "the project that it serves as well, or no longer", true},
+    {NULL},
+};
+
 const struct command host_commands[] = {
     {"host token", "", 0, 0, COMMAND_LOGIN, "Make a token that enrols one workstation.",
 	token_options, host_token},
     {"host list", "", 0, 0, COMMAND_LOGIN, "List the workstations of a project.", list_options,
 	host_list},
+    {"host add", "ID|NAME", 1, 1, COMMAND_LOGIN, "Have a workstation serve a project as well.",
+	serve_options, host_add},
+    {"host drop", "ID|NAME", 1, 1, COMMAND_LOGIN, "Have a workstation no longer serve a project.",
+	serve_options, host_drop},
     {"host remove", "ID|NAME", 1, 1, COMMAND_LOGIN, "Remove a workstation from Prism.",
 	remove_options, host_remove},
     {NULL},

@@ -46,6 +46,11 @@
 	    "Revoke it first: prism invitation revoke ID")                                         \
 	X(LAST_OWNER, 409, "A project keeps at least one owner.",                                  \
 	    "Make another member owner first.")                                                    \
+	X(LAST_PROJECT, 409, "A host serves at least one project.",                                \
+	    "To take it out of Prism: prism host remove HOST --project PROJECT")                   \
+	X(HOST_PROJECTS, 409, "The host cannot serve this project.",                               \
+	    "Choose a project of its organization; to make room: prism host drop HOST --project "  \
+	    "PROJECT")                                                                             \
 	X(ROLE_TOO_HIGH, 403, "You cannot give or touch a role above your own.",                   \
 	    "Ask an owner of the project.")                                                        \
 	X(NAME_TAKEN, 409, "This name is taken.", "Choose another one.")                           \

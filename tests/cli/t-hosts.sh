@@ -30,6 +30,33 @@ run as boss prism host list --project lab
 [ "$status" = 0 ] && grep -qE '^ws1 +127.0.0.1 +Enrolled +just now +revision [0-9]+ +[0-9a-f]+$' <<<"$out" && has "$out" ws2
 tap $? "S1.4 host list: name, address, state, last seen, revision, ID"
 
+# A workstation for two projects
+as boss prism project create bio >/dev/null
+run as boss prism host drop ws2 --project lab
+[ "$status" = 1 ] && has "$err" "ws2 serves no other project" && has "$err" "prism host remove"
+tap $? "DESIGN 2 host drop: the last project stays, and what to run instead"
+run as boss prism host add ws2 --project bio
+[ "$status" = 0 ] && has "$out" "Host Added" && grep -qE '^Project: +bio$' <<<"$out" && grep -qE 'revision [0-9]+' <<<"$out"
+tap $? "DESIGN 2 host add: an enrolled workstation serves a second project"
+[ "$(as boss prism host list --project bio --json | jq -r '.[].name')" = ws2 ]; tap $? "DESIGN 2 and is in its list"
+run as alice prism host add ws1 --project lab
+[ "$status" = 1 ] && has "$err" "do not have permission"; tap $? "DESIGN 2 host add: a member may not"
+run as boss prism host add ws9 --project bio
+[ "$status" = 1 ] && has "$err" "Host not found"; tap $? "DESIGN 2 host add: no such workstation"
+run as boss prism host add ws1
+[ "$status" = 2 ] && has "$err" "--project PROJECT is needed"; tap $? "DESIGN 2 host add names the project"
+run as boss prism host drop ws2 --project bio
+[ "$status" = 0 ] && has "$out" "Host Dropped" && [ "$(as boss prism host list --project bio --json)" = "[]" ]
+tap $? "DESIGN 2 host drop takes it away again"
+run as boss prism --json host add "$(as boss prism host list --project lab --json | jq -r '.[] | select(.name == "ws2").id')" --project bio
+[ "$status" = 0 ] && [ "$(jq -r '.name + " " + .project' <<<"$out")" = "ws2 bio" ] && [ "$(jq .revision <<<"$out")" -gt 0 ]
+tap $? "DESIGN 2 host add by ID, as JSON"
+run as boss prism --json host drop ws2 --project bio
+[ "$status" = 0 ] && [ "$(jq -r '"\(.host) \(.project) \(.dropped)"' <<<"$out")" = "ws2 bio true" ]
+tap $? "DESIGN 2 host drop as JSON"
+run as boss prism --json host drop ws2 --project bio
+[ "$status" = 1 ] && [ "$(jq -r .error.code <<<"$out")" = HOST_NOT_FOUND ]; tap $? "DESIGN 2 host drop: what it does not serve"
+
 run as alice prism workspace list
 [ "$status" = 0 ] && grep -qE '^ws1 +lab +127.0.0.1 +Ready +Seen just now$' <<<"$out" && has "$out" "prism workspace connect NAME"
 tap $? "S1.4 workspace list"
