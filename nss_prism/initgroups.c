@@ -34,29 +34,33 @@ static bool array_grow(const struct array *a, long need)
 	return true;
 }
 
-/* Appends behind *end. What lies behind *end in the array is nobody's until it is moved. */
-_hot_ enum nss_status append(const struct map_view *v, uint64_t at, gid_t skip,
-    const struct array *a, const struct caller *c, long *end)
+/*
+ * The group ids of a user's record, copied behind *end. What lies there in the array is nobody's
+ * until *end has moved. Of the record's strings only their length is of interest here.
+ */
+static __attribute__((__noinline__)) enum nss_status append(const struct map_region *region,
+    const uint8_t *record, uint64_t left, gid_t skip, const struct array *a, long *end)
 {
-	uint64_t gids = map_load(&v->region->gids), first;
-	struct person p;
-	long room, to;
-	gid_t *out;
+	uint64_t gids = map_load(&region->gids), ids = snap_load64(record);
+	uint32_t len = (uint16_t)snap_load64(record + 8);
+	const uint8_t *next = record + sizeof(struct snap_person) + ((len + 3) & ~3u);
+	uint64_t n = ids >> 32;
+	long room = *a->size, to = *end;
+	gid_t *out = *a->groups;
 
-	if (!person_load(v, at, &p))
-		return entry_fail(c, NSS_STATUS_UNAVAIL, EBADMSG);
-	if (!map_id_allowed(map_load(&v->region->uids), p.uid))
+	if (!map_id_allowed(map_load(&region->uids), (uint32_t)ids))
 		return NSS_STATUS_NOTFOUND;
-	first = at + sizeof(struct snap_person) + ((p.len + 3u) & ~3u);
-	if (p.ngids > SNAP_GROUPS_MAX || first + 4ull * p.ngids > v->size)
-		return entry_fail(c, NSS_STATUS_UNAVAIL, EBADMSG);
-	if (!array_grow(a, *end + (long)p.ngids))
-		return entry_fail(c, NSS_STATUS_TRYAGAIN, ENOMEM);
-	room = a->limit > 0 && a->limit < *a->size ? a->limit : *a->size;
-	out = *a->groups;
-	to = *end;
-	for (uint32_t i = 0; i < p.ngids && to < room; i++) {
-		gid_t gid = snap_load32(v->base + first + 4ull * i);
+	if (n > SNAP_GROUPS_MAX || (uint64_t)(next - record) + n * sizeof(gid_t) > left)
+		return NSS_STATUS_UNAVAIL;
+	if (to + (long)n > room || a->limit > 0) {
+		if (!array_grow(a, to + (long)n))
+			return NSS_STATUS_TRYAGAIN;
+		room = a->limit > 0 && a->limit < *a->size ? a->limit : *a->size;
+		out = *a->groups;
+	}
+	for (const uint8_t *last = next + n * sizeof(gid_t); next < last && to < room;
+	     next += sizeof(gid_t)) {
+		gid_t gid = snap_load32(next);
 
 		/* A gid that is the system's own would be real power: it goes nowhere. */
 		if (gid != skip && map_id_allowed(gids, gid))
@@ -69,7 +73,6 @@ _hot_ enum nss_status append(const struct map_view *v, uint64_t at, gid_t skip,
 enum nss_status _nss_prism_initgroups_dyn(const char *user, gid_t group, long *start, long *size,
     gid_t **groupsp, long limit, int *errnop)
 {
-	const struct caller c = {.errnop = errnop};
 	const struct array a = {groupsp, size, limit};
 	size_t n = strlen(user);
 	enum nss_status status;
@@ -85,9 +88,12 @@ enum nss_status _nss_prism_initgroups_dyn(const char *user, gid_t group, long *s
 		if (n - 1 < SNAP_NAME_MAX)
 			at = snap_find_name(v.base, v.size, &v.table,
 			    snap_hash_name(v.seed, user, n), user, n, sizeof(struct snap_person));
-		status = at == 0 ? NSS_STATUS_NOTFOUND : append(&v, at, group, &a, &c, &end);
+		status = at == 0 ? NSS_STATUS_NOTFOUND
+				 : append(v.region, v.base + at, v.size - at, group, &a, &end);
 	} while (map_changed(&v));
 	if (status == NSS_STATUS_SUCCESS)
 		*start = end;
+	else if (status != NSS_STATUS_NOTFOUND)
+		*errnop = status == NSS_STATUS_TRYAGAIN ? ENOMEM : EBADMSG;
 	return status;
 }
