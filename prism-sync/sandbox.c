@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -178,8 +179,6 @@ static const int net_allowed[] = {
     SCMP_SYS(madvise),
     SCMP_SYS(brk),
     SCMP_SYS(futex),
-    SCMP_SYS(clone),
-    SCMP_SYS(clone3),
     SCMP_SYS(set_robust_list),
     SCMP_SYS(rseq),
     SCMP_SYS(set_tid_address),
@@ -216,6 +215,19 @@ static const int net_allowed[] = {
     SCMP_SYS(membarrier),
 };
 
+/* Threads, but no namespaces: in one of its own it would be root towards much of the kernel. */
+static int allow_threads(scmp_filter_ctx ctx)
+{
+	static const scmp_datum_t spaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET |
+					   CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
+					   CLONE_NEWCGROUP;
+	int rc = seccomp_rule_add(
+	    ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, spaces, 0));
+
+	/* clone3 hides its flags in memory; without it glibc uses clone. */
+	return rc < 0 ? rc : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+}
+
 static int filter_network(void)
 {
 	_cleanup_filter_ scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
@@ -226,7 +238,8 @@ static int filter_network(void)
 		if (rc == -EDOM)
 			rc = 0; /* this architecture never had it */
 	}
-	/* clone3 hides its flags in memory; without it glibc uses clone. */
+	if (rc == 0)
+		rc = allow_threads(ctx);
 	return rc < 0 ? rc : seccomp_load(ctx);
 }
 
