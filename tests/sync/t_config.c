@@ -1,18 +1,111 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
+#include <sys/stat.h>
+#include "base/name.h"
 #include "prism-sync/config.h"
 #include "test.h"
 
+static struct config c;
 static char why[CONFIG_WHY_MAX];
 
 static int parse(const char *text)
 {
-	struct config c;
-
 	why[0] = '\0';
 	return config_parse("prism.conf", text, &c, why);
+}
+
+TEST("D5 an empty configuration is the defaults")
+{
+	EXPECT_INT(parse(""), 0);
+	EXPECT_INT(c.uid_first, UID_FIRST);
+	EXPECT_INT(c.gid_last, GID_LAST);
+	EXPECT(!c.allow_sudo && c.end_sessions && c.require_mount);
+	EXPECT_STR(c.home_root, "/efs/home");
+	EXPECT_INT(c.poll_seconds, 60);
+	EXPECT(config_allows(&c, "anybody"));
+}
+
+TEST("D5 every key is read")
+{
+	EXPECT_INT(
+	    parse("[central]\nca_file = /etc/ca.crt\nproxy =\n[ranges]\nusers = 20000-29999\n"
+		  "groups = 30000-30100\n[access]\nallow_sudo = no\nallow_users = alice, bob\n"
+		  "allow_users = carol\nend_sessions = no\n[home]\nroot = /data/homes\n"
+		  "mount_point = /data\nrequire_mount = yes\nskel = /etc/skel2\n[sync]\n"
+		  "poll_seconds = 5\nshrink_guard_percent = 100\nshrink_guard_min = 9\n"
+		  "publish_interval_ms = 50\n"),
+	    0);
+	EXPECT_STR(c.ca_file, "/etc/ca.crt");
+	EXPECT(c.proxy_given && c.proxy[0] == '\0');
+	EXPECT_STR(why, "");
+	EXPECT_INT(c.uid_first, 20000);
+	EXPECT_INT(c.gid_last, 30100);
+	EXPECT(!c.allow_sudo && !c.end_sessions);
+	EXPECT(
+	    config_allows(&c, "alice") && config_allows(&c, "bob") && config_allows(&c, "carol"));
+	EXPECT(!config_allows(&c, "ali") && !config_allows(&c, "alice2") &&
+	       !config_allows(&c, "dave"));
+	EXPECT_STR(c.home_root, "/data/homes");
+	EXPECT_STR(c.skel, "/etc/skel2");
+	EXPECT_INT(c.shrink_percent, 100);
+	EXPECT_INT(c.publish_ms, 50);
+	EXPECT_INT(parse("[access]\nallow_sudo = yes\n"), 0);
+	EXPECT(c.allow_sudo);
+}
+
+TEST("D5 what is not understood is an error with file and line")
+{
+	static const struct {
+		const char *text, *says;
+	} bad[] = {
+	    {"[access]\nallow_sudoo = yes\n", "prism.conf:2: there is no key \"allow_sudoo\""},
+	    {"[acces]\n\nallow_sudo = yes\n", "prism.conf:3:"},
+	    {"allow_sudo = yes\n", "prism.conf:1:"},
+	    {"[access]\nallow_sudo = true\n", "cannot be \"true\""},
+	    {"[access]\nallow_sudo = no\nallow_sudo = yes\n",
+		"prism.conf:3: \"allow_sudo\" is given twice"},
+	    {"[access]\nnonsense\n", "prism.conf:2:"},
+	    {"[access]\nallow_users = root\n", "cannot be"},
+	    {"[access]\nallow_users =\n", "cannot be"},
+	    {"[ranges]\nusers = 999-5000\n", "cannot be"},
+	    {"[ranges]\nusers = 5000-2000\n", "cannot be"},
+	    {"[ranges]\nusers = 1000-4294967295\n", "cannot be"},
+	    {"[ranges]\ngroups = 10001-20000\n", "overlap"},
+	    {"[ranges]\ngroups = 3000000-3000003\n", "too small"},
+	    {"[home]\nroot = home\n", "cannot be"},
+	    {"[home]\nroot = /efs/../etc\n", "cannot be"},
+	    {"[home]\nroot = /home\n", "is not below"},
+	    {"[home]\nmount_point = /ef\n", "is not below"},
+	    {"[sync]\npoll_seconds = 0\n", "cannot be"},
+	    {"[sync]\nshrink_guard_percent = 101\n", "cannot be"},
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		EXPECT_INT(parse(bad[i].text), -EINVAL);
+		EXPECT_HAS(why, bad[i].says);
+	}
+}
+
+TEST("D5 a configuration that others may write is refused")
+{
+	char path[200];
+
+	if (geteuid() != 0)
+		SKIP("needs root");
+	snprintf(path, sizeof(path), "%s/prism.conf", test_tmpdir());
+	EXPECT_INT(config_load(path, &c, why), 0);
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	EXPECT(write(fd, "[access]\n", 9) == 9);
+	close(fd);
+	EXPECT_INT(chmod(path, 0644), 0);
+	EXPECT_INT(config_load(path, &c, why), 0);
+	EXPECT_INT(chmod(path, 0666), 0);
+	EXPECT_INT(config_load(path, &c, why), -EPERM);
+	EXPECT_HAS(why, "writable by root alone");
+	EXPECT_INT(chmod(path, 0644), 0);
+	EXPECT_INT(chown(path, 1234, 0), 0);
+	EXPECT_INT(config_load(path, &c, why), -EPERM);
 }
 
 TEST("D6 the id that sudo knows is prism-sudo's, whatever ranges a host has")
