@@ -12,49 +12,60 @@
 
 /* ---- text ------------------------------------------------------------------------------- */
 
-#define EVERY_BYTE(b) (0x0101010101010101ull * (b))
+/* Sixteen bytes at a time, in whatever vectors the machine has. */
+typedef uint8_t bytes16 __attribute__((__vector_size__(16)));
+typedef int8_t mask16 __attribute__((__vector_size__(16)));
 
-/* A bit for each byte that is zero, and none if no byte is (others may follow a true one). */
-static uint64_t zero_bytes(uint64_t v)
+static mask16 bad_bytes(const char *s, uint8_t forbidden)
 {
-	return (v - EVERY_BYTE(0x01)) & ~v & EVERY_BYTE(0x80);
+	bytes16 v;
+
+	memcpy(&v, s, sizeof(v));
+	return (mask16)(v < 0x20) | (mask16)(v == 0x7f) | (mask16)(v == forbidden);
 }
 
-/* Whether one of eight bytes is a control character or the one that is forbidden. */
-static bool word_bad(uint64_t v, char forbidden)
+static bool any(mask16 m)
 {
-	uint64_t below = (v - EVERY_BYTE(0x20)) & ~v & EVERY_BYTE(0x80);
+	uint64_t half[2];
 
-	return (below | zero_bytes(v ^ EVERY_BYTE(0x7f)) |
-		   zero_bytes(v ^ EVERY_BYTE((uint8_t)forbidden))) != 0;
+	memcpy(half, &m, sizeof(half));
+	return (half[0] | half[1]) != 0;
 }
 
 int text_length(const char *s, size_t max, char forbidden)
 {
-	uint64_t last = EVERY_BYTE('x');
-	size_t n, i = 0;
+	mask16 bad = {0};
+	size_t n;
 
 	if (!s)
 		return -EINVAL;
 	n = strnlen(s, max + 1);
 	if (n > max)
 		return -EINVAL;
-	for (; i + 8 <= n; i += 8)
-		if (word_bad(snap_bytes8(s + i), forbidden))
-			return -EINVAL;
-	memcpy(&last, s + i, n - i);
-	return word_bad(last, forbidden) ? -EINVAL : (int)n;
+	if (n < sizeof(bad)) {
+		for (size_t i = 0; i < n; i++)
+			if ((uint8_t)s[i] < 0x20 || s[i] == 0x7f || s[i] == forbidden)
+				return -EINVAL;
+		return (int)n;
+	}
+	for (size_t i = 0; i + sizeof(bad) <= n; i += sizeof(bad))
+		bad |= bad_bytes(s + i, (uint8_t)forbidden);
+	bad |= bad_bytes(s + n - sizeof(bad), (uint8_t)forbidden);
+	return any(bad) ? -EINVAL : (int)n;
 }
 
 int name_length(const char *s)
 {
-	int n = text_length(s, SNAP_NAME_MAX, ':');
+	int n;
 
-	if (n <= 0 || s[0] == '-' || s[0] == '+')
+	if (!s || s[0] == '\0' || s[0] == '-' || s[0] == '+')
 		return -EINVAL;
-	for (int i = 0; i < n; i++)
-		if (s[i] == ' ' || s[i] == ',' || s[i] == '/' || (s[i] & 0x80) != 0)
+	for (n = 0; s[n] != '\0'; n++) {
+		char c = s[n];
+
+		if (c <= ' ' || c > '~' || c == ':' || c == ',' || c == '/' || n >= SNAP_NAME_MAX)
 			return -EINVAL;
+	}
 	return n;
 }
 

@@ -179,10 +179,6 @@ static int put_person(struct writer *w, const struct snap_user *u, uint32_t *ret
 		*t->next_len++ = (uint8_t)(name + 1);
 	}
 	*ret_number = writer_number(w, r);
-	/* A user's private group has the same name and id: no other group may. */
-	if (writer_has_name(w, SNAP_SEC_GRNAM, u->name, name, sizeof(struct snap_team)) ||
-	    writer_has_id(w, SNAP_SEC_GID, u->uid))
-		return -EINVAL;
 	e = writer_enter_name(w, SNAP_SEC_NAME, u->name, name, r, sizeof(head));
 	return e < 0 ? e : writer_enter_id(w, SNAP_SEC_UID, u->uid, r);
 }
@@ -212,6 +208,20 @@ static int put_people(struct writer *w, struct writer_pair *pairs)
 	return r < 0 ? r : writer_order(w, SNAP_SEC_USERS, pairs, w->nusers);
 }
 
+/* A user's private group has the user's name and id: no other group may. */
+static int check_private(const struct writer *w)
+{
+	for (size_t i = 0; i < w->src->ngroups; i++) {
+		const struct snap_group *g = &w->src->groups[i];
+
+		if (writer_has_name(w, SNAP_SEC_NAME, g->name, w->teams[i].name_len,
+			sizeof(struct snap_person)) ||
+		    writer_has_id(w, SNAP_SEC_UID, g->gid))
+			return -EINVAL;
+	}
+	return 0;
+}
+
 static int put_all(struct writer *w)
 {
 	size_t most = w->nusers > w->src->ngroups ? w->nusers : w->src->ngroups;
@@ -220,6 +230,8 @@ static int put_all(struct writer *w)
 
 	if (r == 0)
 		r = put_people(w, pairs);
+	if (r == 0)
+		r = check_private(w);
 	free(pairs);
 	return r;
 }
