@@ -81,7 +81,7 @@ static bool worth_publishing(const struct agent *a, const struct feed_header *h)
 static void take_frame(struct agent *a)
 {
 	struct feed_header h = {.kind = 0};
-	int rc = intake_message(&a->intake, a->reader.body, a->reader.len, agent_now(a), &h);
+	int rc = intake_message(&a->intake, a->reader.body, a->reader.len, clock_now(), &h);
 
 	if (rc == -ENOMEM) {
 		log_event(LOG_LEVEL_ERROR, "out-of-memory", NULL);

@@ -124,9 +124,21 @@ static int promote(struct intake *in, const struct feed_header *h)
 	return trust_save_pins(in->trust);
 }
 
+/*
+ * A message from far ahead of a clock that is not known to be behind: its time would be this host's
+ * from then on, and once the service's clock was right again all it says would have run out.
+ */
+static bool far_ahead(const struct trust *t, const struct feed_header *h, int64_t now)
+{
+	return t->issued_at > 0 && now >= t->issued_at &&
+	       h->issued_at - now > (h->valid_until - h->issued_at) / 2;
+}
+
 int intake_message(
     struct intake *in, const void *msg, size_t len, int64_t now, struct feed_header *ret)
 {
+	int64_t clock = now;
+
 	struct feed_trust keys;
 	struct feed_header h;
 	struct wire records;
@@ -141,6 +153,8 @@ int intake_message(
 	*ret = h;
 	if (trust_check(in->trust, h.id, h.epoch, h.to) < 0)
 		return -ESTALE;
+	if (far_ahead(in->trust, &h, clock))
+		return -ETIME;
 	in->persist_error = 0;
 	if (h.kind == FEED_MANIFEST)
 		rc = take_manifest(in, &h, records, msg, len);
@@ -236,6 +250,7 @@ const char *intake_word(int rc)
 	    {-ESTALE, "rollback"},
 	    {-EXDEV, "not-for-this-host"},
 	    {-EAGAIN, "gap"},
+	    {-ETIME, "from-the-future"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)

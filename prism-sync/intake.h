@@ -7,7 +7,9 @@
  * in the journal) or changes nothing.
  *
  * MUST: nothing that the network half says is believed, only what a pinned key signed; no message
- * below the floor of its feed is accepted; a feed that the manifest does not name does not exist.
+ * below the floor of its feed is accepted; a feed that the manifest does not name does not exist;
+ * a message issued ahead of this host's clock by more than half of its validity changes nothing,
+ * unless that clock is itself behind the newest message accepted so far.
  */
 #include "model.h"
 #include "trust.h"
@@ -22,8 +24,9 @@ struct intake {
 };
 
 /*
- * Returns enum apply, or what feed_open(), model_apply_manifest() and model_apply_feed() return, or
- * -ESTALE (below the floor). *ret is the header once the signature was good.
+ * "now" is the clock as it is. Returns enum apply, or what feed_open(), model_apply_manifest() and
+ * model_apply_feed() return, or -ESTALE (below the floor), or -ETIME (from the future). *ret is the
+ * header once the signature was good.
  */
 int intake_message(
     struct intake *in, const void *msg, size_t len, int64_t now, struct feed_header *ret);

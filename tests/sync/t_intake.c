@@ -475,6 +475,55 @@ TEST("D6 a clock that went back does not make old things new")
 	EXPECT_INT(host.trust.issued_at, FORGE_NOW + 1000);
 }
 
+TEST("D6 time: a service whose clock runs far ahead cannot lock a host out for good")
+{
+	struct feed_header h;
+
+	begin();
+	forge.issued = FORGE_NOW + 5 * 24 * 3600;
+	forge_heartbeat(&forge, &msg);
+	EXPECT_INT(give(), -ETIME);
+	EXPECT_STR(intake_word(-ETIME), "from-the-future");
+	forge.issued = FORGE_NOW + INT64_C(10) * 366 * 24 * 3600;
+	forge_member(&forge, 10003, "carol");
+	forge_delta(&forge, &msg);
+	EXPECT_INT(give(), -ETIME);
+	EXPECT(member(10003) == NULL);
+	EXPECT_INT(host.trust.issued_at, FORGE_NOW);
+	/* Corrected, it goes on where it was. */
+	forge.issued = FORGE_NOW + 60;
+	forge_full(&forge, &msg);
+	EXPECT_INT(give(), APPLY_CHANGED);
+	EXPECT(member(10003) != NULL);
+	/* Within half of the validity it is believed: nothing runs out before that is over. */
+	forge.issued = FORGE_NOW + 3 * 24 * 3600;
+	forge_heartbeat(&forge, &msg);
+	EXPECT_INT(give(), APPLY_RENEWED);
+	/* The host's own clock is the wrong one: it is behind what it has already seen. */
+	forge.issued += 30 * 24 * 3600;
+	forge_heartbeat(&forge, &msg);
+	EXPECT_INT(intake_message(&host.intake, msg.data, msg.len, 5, &h), APPLY_RENEWED);
+}
+
+TEST("D6 time: the first word of a service is believed by a host that has no clock")
+{
+	char dir[128];
+	struct trust t = {.nkeys = 0};
+	struct forge *all[] = {&forge};
+	struct feed_header h;
+
+	begin();
+	snprintf(dir, sizeof(dir), "%s/trust%d", test_tmpdir(), serial++);
+	EXPECT_INT(mkdir(dir, 0700), 0);
+	pin(&t, &forge);
+	snprintf(t.dir, sizeof(t.dir), "%s", dir);
+	EXPECT_INT(trust_save_floors(&t), 0);
+	EXPECT_INT(trust_save_pins(&t), 0);
+	open_host(&host, dir);
+	forge_manifest(&forge, all, 1, NULL, &msg);
+	EXPECT_INT(intake_message(&host.intake, msg.data, msg.len, 5, &h), APPLY_CHANGED);
+}
+
 TEST("D6 damaged floors are not guessed")
 {
 	char path[200];
