@@ -12,6 +12,8 @@
 #include "base/num.h"
 #include "config.h"
 
+#define LINE_BYTES_MAX 190 /* the parser's own limit is 200, with its line end and NUL */
+
 struct key;
 
 struct parse {
@@ -194,6 +196,19 @@ static const char *check_whole(const struct config *c)
 	return check_sudo_id(c);
 }
 
+/* The parser cuts a longer line and takes what is left, also of a comment, for the next one. */
+static int long_line(const char *text)
+{
+	for (int line = 1; *text != '\0'; line++) {
+		size_t n = strcspn(text, "\n");
+
+		if (n > LINE_BYTES_MAX)
+			return line;
+		text += n + (text[n] == '\n');
+	}
+	return 0;
+}
+
 int config_parse(
     const char *path, const char *text, struct config *ret, char why[static CONFIG_WHY_MAX])
 {
@@ -201,8 +216,13 @@ int config_parse(
 	struct parse p = {.config = &c};
 
 	config_defaults(&c);
-	int line = ini_parse_string(text, handle, &p);
+	int line = long_line(text);
 
+	if (line > 0)
+		snprintf(p.what, sizeof(p.what), "the line is longer than %d characters",
+		    LINE_BYTES_MAX);
+	else
+		line = ini_parse_string(text, handle, &p);
 	if (line < 0)
 		return -ENOMEM;
 	if (line > 0) {

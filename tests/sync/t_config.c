@@ -137,4 +137,21 @@ TEST("D6 allow_sudo is refused where the sudoers file would not mean the same gr
 	EXPECT(strstr(why, "allow_sudo") != NULL);
 }
 
+TEST("D6 a limit is not read from the tail of a long line")
+{
+	char text[1024], words[300];
+
+	for (size_t n = 150; n < sizeof(words); n++) {
+		memset(words, 'x', n);
+		words[n] = '\0';
+		snprintf(text, sizeof(text), "[access]\n# %sallow_sudo = yes\n", words);
+		struct config read;
+		int rc = config_parse("prism.conf", text, &read, why);
+
+		EXPECT(rc == 0 ? !read.allow_sudo : strstr(why, "prism.conf:2: ") == why);
+	}
+	EXPECT(strstr(why, "longer than") != NULL);
+	EXPECT_INT(parse("[access]\nallow_users = alice, bob\nallow_users = carol\n"), 0);
+}
+
 TEST_MAIN()
