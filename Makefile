@@ -116,7 +116,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 # ---- tests -------------------------------------------------------------------------------------
 # tests/DIR/t_*.c are programs, tests/DIR/t-*.sh scripts; both speak TAP; tests/run counts them.
 
-TESTDIRS := unit nss pam sync central cli
+TESTDIRS := unit nss pam sync central cli packages
 TESTPROGS := $(foreach d,$(TESTDIRS),$(patsubst %.c,$(B)/%,$(wildcard tests/$(d)/t_*.c)))
 TESTHELP := $(patsubst %.c,$(B)/%,$(filter-out tests/%/t_%,$(wildcard tests/*/helper_*.c)))
 LDLIBS_tests := -lcurl -ljansson -lssl -lcrypto -lsystemd -lseccomp -linih -lpam -lpthread -ldl

@@ -27,7 +27,7 @@ must() { # a step whose failure makes the rest meaningless
   exit 1
 }
 
-quick_tests() { echo tests/{unit,nss,pam,sync,central,cli}/t_*.c tests/{unit,nss,pam,sync,central,cli}/t-*.sh; }
+quick_tests() { echo tests/{unit,nss,pam,sync,central,cli}/t_*.c tests/{unit,nss,pam,sync,central,cli,packages}/t-*.sh; }
 
 run() { tests/run $(for f in "$@"; do [ -e "$f" ] && echo "$f"; done) | sed '$d'; }
 
