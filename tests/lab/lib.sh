@@ -349,7 +349,9 @@ host_network()
   ip netns del "$(net_name "$name")" 2>/dev/null
   ip netns add "$(net_name "$name")"
   ip -n "$(net_name "$name")" link set lo up
-  ip -n "$(net_name "$name")" link add eth0 type veth peer name "to-$name" netns "$switch"
+  # The same hardware address after a reboot, so that the others' neighbour tables stay right.
+  ip -n "$(net_name "$name")" link add eth0 address "02:00:0a:4d:00:$(printf '%02x' "${address##*.}")" \
+    type veth peer name "to-$name" netns "$switch"
   ip -n "$switch" link set "to-$name" master bridge up
   ip -n "$(net_name "$name")" addr add "$address/24" dev eth0
   ip -n "$(net_name "$name")" link set eth0 up
