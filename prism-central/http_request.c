@@ -75,10 +75,25 @@ static enum http_method method_of(struct evhttp_request *ev)
 	}
 }
 
+/*
+ * Some proxies add to the header that the client sent, some add one of their own behind it: the
+ * last one counts.
+ */
+static const char *forwarded_for(const struct job *j)
+{
+	const char *last = NULL;
+
+	for (size_t i = 0; i < j->headers.n; i++) {
+		if (strcasecmp(j->headers.v[i].name, "X-Forwarded-For") == 0)
+			last = j->headers.v[i].value;
+	}
+	return last;
+}
+
 /* The last address is the one that the proxy itself has seen. */
 static void believe_proxy(struct job *j)
 {
-	const char *list = request_header(&j->rq, "X-Forwarded-For");
+	const char *list = forwarded_for(j);
 	const char *last = list ? strrchr(list, ',') : NULL;
 	struct in6_addr a;
 

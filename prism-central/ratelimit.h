@@ -15,7 +15,8 @@
 
 enum ratelimit {
 	RATELIMIT_LOGIN_PEER = 1, /* logins and proofs from one address */
-	RATELIMIT_LOGIN_ACCOUNT,  /* failed logins for one account, whatever the address */
+	RATELIMIT_LOGIN_ACCOUNT,  /* failed logins for one account from one address */
+	RATELIMIT_LOGIN_SPREAD,	  /* and from all together: many are needed to lock its owner out */
 	RATELIMIT_TOKEN_PEER,	  /* look-ups of invitations by their secret, from one address */
 	RATELIMIT_ENROL_PEER,	  /* enrolments from one address */
 	RATELIMIT_MAIL_PEER,	  /* requests that send something to somebody, by one person */

@@ -176,14 +176,35 @@ static int login_tx(struct tx *t, struct act *a)
 	return login_open(t, a, &l->user, "password", &l->token);
 }
 
-/* Too many? Then the reply is filled. */
-static bool throttled(const struct request *rq, const char *account, struct reply *rp)
-{
+/* What an attempt is counted by. */
+struct attempt {
 	char peer[RATELIMIT_KEY_MAX];
-	ratelimit_peer(rq->peer ? rq->peer : "", peer);
-	unsigned wait = ratelimit_take(RATELIMIT_LOGIN_PEER, peer);
-	if (!wait && account)
-		wait = ratelimit_take(RATELIMIT_LOGIN_ACCOUNT, account);
+	char account[65]; /* "": one with a key, which nobody guesses */
+	char both[65 + RATELIMIT_KEY_MAX];
+};
+
+/* Bounded, and the same for all spellings of one login; NULL: none. */
+static void attempt_init(const struct request *rq, const char *login, struct attempt *a)
+{
+	char lower[EMAIL_MAX + 2];
+	size_t i = 0;
+	for (; login && login[i] && i < sizeof(lower) - 1; i++)
+		lower[i] = login[i] >= 'A' && login[i] <= 'Z' ? (char)(login[i] + 32) : login[i];
+	ratelimit_peer(rq->peer ? rq->peer : "", a->peer);
+	a->account[0] = '\0';
+	if (login)
+		sha256_hex(lower, i, a->account);
+	snprintf(a->both, sizeof(a->both), "%s%s", a->account, a->peer);
+}
+
+/* Too many? Then the reply is filled. */
+static bool throttled(const struct attempt *a, struct reply *rp)
+{
+	unsigned wait = ratelimit_take(RATELIMIT_LOGIN_PEER, a->peer);
+	if (!wait && a->account[0])
+		wait = ratelimit_take(RATELIMIT_LOGIN_ACCOUNT, a->both);
+	if (!wait && a->account[0])
+		wait = ratelimit_take(RATELIMIT_LOGIN_SPREAD, a->account);
 	if (!wait)
 		return false;
 	reply_error(rp, API_TOO_MANY_REQUESTS, "Too many attempts: wait %u seconds.", wait);
@@ -191,13 +212,12 @@ static bool throttled(const struct request *rq, const char *account, struct repl
 	return true;
 }
 
-static void login_done(struct login_act *l, const char *account, int outcome, struct reply *rp)
+static void login_done(struct login_act *l, const struct attempt *a, int outcome, struct reply *rp)
 {
 	if (!outcome) {
-		char peer[RATELIMIT_KEY_MAX];
-		ratelimit_peer(l->act.rq->peer ? l->act.rq->peer : "", peer);
-		ratelimit_return(RATELIMIT_LOGIN_ACCOUNT, account);
-		ratelimit_return(RATELIMIT_LOGIN_PEER, peer);
+		ratelimit_return(RATELIMIT_LOGIN_SPREAD, a->account);
+		ratelimit_return(RATELIMIT_LOGIN_ACCOUNT, a->both);
+		ratelimit_return(RATELIMIT_LOGIN_PEER, a->peer);
 	} else {
 		log_event(LOG_LEVEL_INFO, "login_refused", "request", "%s", l->act.rq->id, "peer",
 		    "%s", l->act.rq->peer ? l->act.rq->peer : "", NULL);
@@ -206,28 +226,18 @@ static void login_done(struct login_act *l, const char *account, int outcome, st
 	explicit_bzero(l, sizeof(*l));
 }
 
-/* A key for the rate limit that is bounded and the same for all spellings of one login. */
-static void account_key(const char *login, char out[65])
-{
-	char lower[EMAIL_MAX + 2];
-	size_t i = 0;
-	for (; login[i] && i < sizeof(lower) - 1; i++)
-		lower[i] = login[i] >= 'A' && login[i] <= 'Z' ? (char)(login[i] + 32) : login[i];
-	sha256_hex(lower, i, out);
-}
-
 void session_post(struct request *rq, struct reply *rp)
 {
 	struct login_act l = {.act = {.fn = login_find_tx, .rq = rq, .status = 201}};
 	const char *password = request_str(rq, "password");
-	char account[65];
+	struct attempt a;
 	l.login = request_str(rq, "login");
 	if (!l.login || !password || strlen(l.login) > EMAIL_MAX) {
 		reply_error(rp, API_BAD_REQUEST, "\"login\" and \"password\" are needed.");
 		return;
 	}
-	account_key(l.login, account);
-	if (throttled(rq, account, rp))
+	attempt_init(rq, l.login, &a);
+	if (throttled(&a, rp))
 		return;
 	int r = act_do(&l.act, STORE_READ);
 	if (!r)
@@ -238,7 +248,7 @@ void session_post(struct request *rq, struct reply *rp)
 	} else if (r == -EKEYREJECTED) {
 		r = act_fail(&l.act, API_BAD_CREDENTIALS, NULL);
 	}
-	login_done(&l, account, r, rp);
+	login_done(&l, &a, r, rp);
 }
 
 /* ---- login with a key ------------------------------------------------------------------------ */
@@ -255,16 +265,11 @@ static int challenge_tx(struct tx *t, struct act *a)
 	struct key_act *k = (struct key_act *)a;
 	struct user u;
 	char nonce[65];
-	uint8_t random[32];
 	int r = user_by_name(t, k->username, &u);
-	if (r == -ENOENT || (!r && !u.active)) {
-		/* Nobody: a nonce that looks like any other and opens nothing. */
-		r = secret_random(random, sizeof(random));
-		if (!r)
-			hex_encode(random, sizeof(random), nonce);
-	} else if (!r) {
+	if (r == -ENOENT || (!r && !u.active))
+		r = nonce_pretend(t, a->rq->now, nonce);
+	else if (!r)
 		r = nonce_issue(t, u.id, "login", a->rq->now, nonce);
-	}
 	if (!r)
 		a->json = json_pack("{ss}", "nonce", nonce);
 	return r;
@@ -273,10 +278,12 @@ static int challenge_tx(struct tx *t, struct act *a)
 void session_key_challenge(struct request *rq, struct reply *rp)
 {
 	struct key_act k = {.act = {.fn = challenge_tx, .rq = rq, .status = 200}};
+	struct attempt a;
+	attempt_init(rq, NULL, &a);
 	k.username = request_str(rq, "username");
 	if (!k.username || !username_valid(k.username))
 		reply_error(rp, API_BAD_REQUEST, "\"username\" is needed.");
-	else if (!throttled(rq, NULL, rp))
+	else if (!throttled(&a, rp))
 		act_run(&k.act, STORE_WRITE, rp);
 }
 
@@ -303,6 +310,8 @@ static int key_login_tx(struct tx *t, struct act *a)
 void session_key_post(struct request *rq, struct reply *rp)
 {
 	struct key_act k = {.act = {.fn = key_login_tx, .rq = rq, .status = 201}};
+	struct attempt a;
+	attempt_init(rq, NULL, &a);
 	k.username = request_str(rq, "username");
 	k.nonce = request_str(rq, "nonce");
 	if (!k.username || !k.nonce || !username_valid(k.username)) {
@@ -310,7 +319,7 @@ void session_key_post(struct request *rq, struct reply *rp)
 		    "\"username\", \"nonce\", \"public_key\" and \"signature\" are needed.");
 		return;
 	}
-	if (throttled(rq, NULL, rp))
+	if (throttled(&a, rp))
 		return;
 	if (sshkey_proof_check(&rq->central->config, rq->body, k.nonce, &k.proof) != API_OK)
 		reply_error(rp, API_BAD_CREDENTIALS,

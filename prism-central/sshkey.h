@@ -37,6 +37,8 @@ int sshkey_json(struct tx *t, int64_t user, int64_t key, json_t **ret);
 
 /* A nonce that is good once for this person and purpose ("login", "register"). 0 or -errno. */
 int nonce_issue(struct tx *t, int64_t user, const char *purpose, int64_t now, char out[65]);
+/* For nobody: looks like any other, took as long to make, opens nothing. 0 or -errno. */
+int nonce_pretend(struct tx *t, int64_t now, char out[65]);
 /* Use it up. 0, -ENOENT (unknown, used, expired, somebody else's) or -errno. */
 int nonce_consume(struct tx *t, int64_t user, const char *purpose, const char *nonce, int64_t now);
 

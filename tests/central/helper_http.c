@@ -116,6 +116,7 @@ const struct route routes[] = {
     {HTTP_DELETE, "/echo/{}", PUBLIC, echo},
     {HTTP_POST, "/form", PUBLIC, form},
     {HTTP_GET, "/who", PUBLIC, who},
+    {HTTP_POST, "/whoever", PUBLIC, who},
     {HTTP_GET, "/self", "self", SCOPE_SELF, who},
     {HTTP_GET, "/park/{}", PUBLIC, park},
     {HTTP_POST, "/wake/{}", PUBLIC, wake},

@@ -487,6 +487,16 @@ def test_proxy():
         _, _, b = ask(s, "GET", "/who", extra="X-Forwarded-For: %s\r\n" % value, tls=tls)
         say(json.loads(b)["peer"] == peer, "D2 behind a proxy, %s (%s) is %s" %
             (value, "TLS" if tls else "plain", peer))
+    two = "X-Forwarded-For: 203.0.113.1\r\nX-Forwarded-For: 198.51.100.9\r\n"
+    _, _, b = ask(s, "GET", "/who", extra=two)
+    say(json.loads(b)["peer"] == "198.51.100.9", "D2 of two such headers, the proxy's is the last")
+    k = dial(s)
+    k.sendall(head("POST", "/whoever", "X-Forwarded-For: 198.51.100.9\r\nTransfer-Encoding: chunked\r\n"
+                   "Content-Type: application/json\r\n") + b"2\r\n{}\r\n0\r\n"
+              b"X-Forwarded-For: 203.0.113.1\r\n\r\n")
+    _, _, b = read_reply(k)
+    say(json.loads(b).get("peer") == "198.51.100.9", "D2 what comes behind the body is no proxy's word")
+    k.close()
     s.stop()
 
 

@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Strangers behind a proxy: who they say they are, whom they can lock out, what they can find out.
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+B=${B:-build}
+central=$B/prism-central
+[ -x "$central" ] || { echo "1..0 # SKIP prism-central is not built"; exit 1; }
+dir=$(mktemp -d) || exit 2
+n=0 bad=0 server=
+stop() { [ -z "$server" ] || { kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; server=; }; }
+trap 'stop; rm -rf "$dir"' EXIT
+say() { n=$((n + 1)); if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; bad=1; fi; }
+
+mkdir -m 700 "$dir/state"
+cat >"$dir/central.conf" <<EOC
+[server]
+url = https://prism.test
+listen = none
+listen_plain = unix:$dir/http.sock
+behind_proxy = yes
+state_dir = $dir/state
+EOC
+echo 'correct horse battery' >"$dir/password"
+"$central" -c "$dir/central.conf" bootstrap --username chief --email chief@uni.edu \
+  --password-file "$dir/password" >"$dir/log" 2>&1
+"$central" -c "$dir/central.conf" serve >>"$dir/log" 2>&1 &
+server=$!
+for _ in $(seq 100); do
+  curl -sf --unix-socket "$dir/http.sock" http://localhost/healthz >/dev/null && break
+  sleep 0.05
+done
+
+login() { # FROM PASSWORD: the status
+  curl -sS -o /dev/null -w '%{http_code}' --unix-socket "$dir/http.sock" -H "X-Forwarded-For: $1" \
+    -H 'Content-Type: application/json' -d "{\"login\":\"chief\",\"password\":\"$2\"}" http://localhost/api/v1/sessions
+}
+for _ in $(seq 11); do last=$(login 198.51.100.7 'wrong horse battery'); done
+[ "$last" = 429 ]; say $? "L4.5 who guesses passwords is made to wait"
+[ "$(login 198.51.100.7 'correct horse battery')" = 429 ]; say $? "L4.5 whatever they try next"
+[ "$(login 203.0.113.5 'correct horse battery')" = 201 ]; say $? "L4.5 and the owner, from elsewhere, is not locked out by it"
+
+python3 - "$dir/http.sock" <<'EOP'
+import socket, sys, time, json
+
+def ask(user, host):
+    k = socket.socket(socket.AF_UNIX)
+    k.connect(sys.argv[1])
+    body = json.dumps({"username": user})
+    t = time.perf_counter()
+    k.sendall(("POST /api/v1/sessions/key/challenge HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 10.0.%d.%d\r\n"
+               "Content-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
+               % (host // 250, host % 250 + 1, len(body), body)).encode())
+    got = b""
+    while True:
+        d = k.recv(4096)
+        if not d:
+            break
+        got += d
+    t = time.perf_counter() - t
+    assert b" 200 " in got.split(b"\r\n")[0], got
+    return t
+
+times = {"chief": [], "nobody-here": []}
+for i in range(300):
+    for user in times:
+        times[user].append(ask(user, 2 * i + (user == "chief")))
+median = {u: sorted(v)[len(v) // 2] for u, v in times.items()}
+print("# a challenge takes %.3f ms for somebody, %.3f ms for nobody" %
+      (median["chief"] * 1e3, median["nobody-here"] * 1e3))
+sys.exit(not 0.5 < median["nobody-here"] / median["chief"] < 2)
+EOP
+say $? "L4.5 the time of a challenge does not tell who has an account"
+stop
+echo "1..$n"
+exit "$bad"
