@@ -60,8 +60,11 @@ static void find_validity(struct work *w)
 			past = v;
 		work_note_change(w, v);
 	}
+	work_note_change(w, m->manifest_valid_until);
 	meta->valid_until = live ? live : past;
-	if (meta->valid_until == 0 || m->manifest_valid_until < meta->valid_until)
+	/* A manifest is renewed less often than the feeds, so it counts only once it has run out.
+	 */
+	if (meta->valid_until == 0 || m->manifest_valid_until <= w->now)
 		meta->valid_until = m->manifest_valid_until;
 	if (meta->valid_until == 0)
 		meta->valid_until = w->now; /* 0 would mean: for ever */

@@ -122,6 +122,15 @@ static void note_connection(struct agent *a, int rc, int64_t date, const char *w
 	snprintf(c->why, sizeof(c->why), "%s", why);
 }
 
+/* The service waits for every host to have the next key. */
+static void tell_pins(struct agent *a)
+{
+	if (!a->intake.pins_changed)
+		return;
+	a->intake.pins_changed = false;
+	report_send(a);
+}
+
 static void take_polled(struct agent *a)
 {
 	struct wire w;
@@ -137,6 +146,7 @@ static void take_polled(struct agent *a)
 	note_connection(a, rc, date, why);
 	schedule_publish(a);
 	send_have(a);
+	tell_pins(a);
 	if (!was && a->connection.ok) {
 		report_send(a);
 		status_notify(a);

@@ -67,8 +67,8 @@ static int read_options(struct enroll *e, int argc, char **argv)
 {
 	static const struct option options[] = {{"token", required_argument, NULL, 't'},
 	    {"name", required_argument, NULL, 'n'}, {"force", no_argument, NULL, 'f'}, {NULL}};
-	const char *token = NULL;
-	int c;
+	char *token = NULL;
+	int c, rc;
 
 	optind = 1;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -85,7 +85,10 @@ static int read_options(struct enroll *e, int argc, char **argv)
 		fprintf(stderr, "usage: prism-sync enroll --token TOKEN [--name NAME] [--force]\n");
 		return EXIT_USAGE;
 	}
-	if (token_parse(token, &e->token) < 0 || e->token.kind != TOKEN_ENROLMENT)
+	rc = token_parse(token, &e->token);
+	/* Whoever reads it in the list of processes could enrol a host of their own with it. */
+	memset(token, 'x', strlen(token));
+	if (rc < 0 || e->token.kind != TOKEN_ENROLMENT)
 		return fail("this is not an enrolment token; is it copied whole? "
 			    "Make one with: prism host token --project PROJECT");
 	if (e->token.expires <= clock_now())

@@ -162,6 +162,13 @@ static int new_token(struct central *c, struct central_answer *a)
 	return rc;
 }
 
+static int not_known(struct central_answer *a)
+{
+	snprintf(a->why, sizeof(a->why),
+	    "the central service does not know this host (any more): enrol it again");
+	return -EACCES;
+}
+
 /* "renew": the one used last was refused; unless the other thread has got a new one since. */
 static int use_token(struct central *c, bool renew, struct central_answer *a)
 {
@@ -186,6 +193,8 @@ static int request(struct central *c, const char *method, const char *path, cons
 	for (int attempt = 0;; attempt++) {
 		int rc = use_token(c, attempt > 0, a);
 
+		if (rc == -EACCES)
+			return not_known(a);
 		if (rc == 0)
 			rc = http_request(c->http, method, path, body, extra_ms, r);
 		if (rc < 0 && a->why[0] == '\0')
@@ -228,11 +237,8 @@ static int give_frames(
 static int status_error(const struct http_response *r, const char *what, struct central_answer *a)
 {
 	explain(a, r, what);
-	if (r->status == 401 || r->status == 403 || r->status == 404) {
-		snprintf(a->why, sizeof(a->why),
-		    "the central service does not know this host (any more): enrol it again");
-		return -EACCES;
-	}
+	if (r->status == 401 || r->status == 403 || r->status == 404)
+		return not_known(a);
 	return r->status == 400 || r->status == 413 ? -EINVAL : -EAGAIN;
 }
 

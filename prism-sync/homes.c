@@ -19,7 +19,7 @@
 #include "json.h"
 #include "snapshot/snapshot.h"
 
-enum { JOB_MS = 10000, ASKS_MAX = 64, FAILED_MAX = 256, HUNG_MAX = 4, REST_MS = 15000 };
+enum { JOB_MS = 10000, ASKS_MAX = 64, FAILED_MAX = 256, HUNG_MAX = 4, REST_MS = 5000 };
 
 struct ask {
 	uint32_t uid; /* 0: free */

@@ -34,6 +34,15 @@ static int save_manifest(
 	return rc;
 }
 
+static int save_pins(struct intake *in)
+{
+	int rc = trust_save_pins(in->trust);
+
+	in->pins_changed = true;
+	in->pins_dirty = rc < 0;
+	return rc;
+}
+
 static int save_feed(struct intake *in, struct feed *f, const struct feed_header *h, int applied,
     const void *msg, size_t len)
 {
@@ -93,8 +102,8 @@ static int take_manifest(struct intake *in, const struct feed_header *h, struct 
 
 	if (rc <= 0)
 		return rc;
-	if (take_announcements(in, h, records))
-		in->persist_error = trust_save_pins(in->trust);
+	if (take_announcements(in, h, records) || in->pins_dirty)
+		in->persist_error = save_pins(in);
 	if (rc != APPLY_RENEWED || in->manifest_dirty || worth_writing(in->manifest_saved, h)) {
 		int error = save_manifest(in, h, msg, len);
 
@@ -121,7 +130,7 @@ static int promote(struct intake *in, const struct feed_header *h)
 	for (size_t i = 0; i < in->model->nfeeds; i++)
 		in->model->feeds[i].want_full = true;
 	in->manifest_dirty = true;
-	return trust_save_pins(in->trust);
+	return save_pins(in);
 }
 
 /*

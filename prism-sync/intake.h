@@ -20,6 +20,8 @@ struct intake {
 	int dirfd;		/* of the trust folder */
 	int persist_error;	/* the last message could not be written down: -errno */
 	bool manifest_dirty;	/* the same of the manifest */
+	bool pins_dirty;	/* the same of the pins */
+	bool pins_changed;	/* a key was pinned or promoted; whoever tells of it clears it */
 	int64_t manifest_saved; /* valid_until of what is on disk */
 };
 

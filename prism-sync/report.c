@@ -10,7 +10,7 @@
 #include "hostinfo.h"
 #include "json.h"
 
-enum { SEND_MS = 2000, LIST_MAX = 100 };
+enum { SEND_MS = 2000, LIST_MAX = 100, HOMES_MAX = 30 };
 
 static void put_feeds(const struct agent *a, struct buf *b)
 {
@@ -85,6 +85,25 @@ static void put_highest(const struct agent *a, struct buf *b)
 	buf_addf(b, "\"highest\":{\"uid\":%u,\"gid\":%u}", (unsigned)uid, (unsigned)gid);
 }
 
+/*
+ * The keys that this host believes, or will: the service switches once everybody has the next. What
+ * a restart would forget is not pinned.
+ */
+static void put_keys(const struct agent *a, struct buf *b)
+{
+	for (size_t i = 0, n = 0; !a->intake.pins_dirty && i < a->trust.nkeys; i++) {
+		const struct trust_key *k = &a->trust.keys[i];
+		uint8_t id[FEED_KEY_ID_LEN];
+		char hex[HEX_LEN(FEED_KEY_ID_LEN) + 1];
+
+		if (k->role == TRUST_RETIRED)
+			continue;
+		feed_key_id(k->key, id);
+		hex_encode(id, sizeof(id), hex);
+		buf_addf(b, "%s\"%s\"", n++ ? "," : "", hex);
+	}
+}
+
 void report_json(const struct agent *a, struct buf *b)
 {
 	buf_addf(b,
@@ -99,8 +118,10 @@ void report_json(const struct agent *a, struct buf *b)
 	buf_add_str(b, "],\"held\":[");
 	put_held(a, b);
 	buf_add_str(b, "],\"homes\":{\"failed\":[");
-	homes_put_failed(a->homes, b, LIST_MAX);
-	buf_add_str(b, "]},");
+	homes_put_failed(a->homes, b, HOMES_MAX);
+	buf_add_str(b, "]},\"keys\":[");
+	put_keys(a, b);
+	buf_add_str(b, "],");
 	put_highest(a, b);
 	buf_add_char(b, '}');
 }

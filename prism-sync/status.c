@@ -8,7 +8,7 @@
 #include "daemon.h"
 #include "json.h"
 
-enum { LIST_MAX = 200 };
+enum { LIST_MAX = 100, HOMES_MAX = 30 }; /* all of it fits into one packet */
 
 static void put_time(struct buf *b, const char *key, int64_t t)
 {
@@ -97,7 +97,7 @@ void status_json(const struct agent *a, struct buf *b)
 	    (unsigned long)h.ready, (unsigned long)h.waiting, (unsigned long)h.failed);
 	json_put_string(b, h.trouble);
 	buf_add_str(b, ",\"failed\":[");
-	homes_put_failed(a->homes, b, 50);
+	homes_put_failed(a->homes, b, HOMES_MAX);
 	buf_add_str(b, "]}}");
 }
 

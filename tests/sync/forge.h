@@ -23,6 +23,8 @@
 #define FORGE_KEY \
 	"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f a@b"
 
+static const char *forge_homes = "/efs/home"; /* where people live */
+
 struct forge_record {
 	uint8_t type, flags;
 	uint32_t subject;
@@ -120,7 +122,7 @@ __attribute__((unused)) static struct feed_member forge_person(const char *name)
 
 	snprintf(m.name, sizeof(m.name), "%s", name);
 	snprintf(m.gecos, sizeof(m.gecos), "%s of the lab", name);
-	snprintf(m.home, sizeof(m.home), "/efs/home/%s", name);
+	snprintf(m.home, sizeof(m.home), "%s/%s", forge_homes, name);
 	snprintf(m.shell, sizeof(m.shell), "/bin/bash");
 	snprintf(m.keys[0].line, sizeof(m.keys[0].line), "%s", FORGE_KEY);
 	return m;

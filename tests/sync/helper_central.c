@@ -11,6 +11,7 @@
  *	suspend UID | resume UID | remove UID (a tombstone) | until UID SECONDS
  *	keys	feed key, host id and recovery id in hexadecimal, for the pins
  *	drop-tokens	      every access token is unknown from now on
+ *	homes DIR	      where people who are added from now on live
  *	mode ok|cut|hang|fail how polls are answered: whole, cut off, never, with 503
  *	stat		      "polls N tokens N reports N full N delta N beat N applied REVISION"
  *	report		      the last report
@@ -44,6 +45,7 @@ static struct buf delta = BUF_INIT(FEED_MESSAGE_MAX), full = BUF_INIT(FEED_MESSA
 static uint64_t delta_to, full_of, generation;
 static unsigned polls, tokens, reports, fulls, deltas, beats;
 static unsigned long long applied;
+static char homes[128];
 static char mode[8] = "ok", last_report[70000];
 
 static void send_all(struct client *c, const void *p, size_t n)
@@ -318,6 +320,9 @@ static bool obey(const char *line)
 		changed();
 	} else if (sscanf(line, "fill %ld %u", &number, &uid) == 2) {
 		fill((uint32_t)number, uid);
+	} else if (sscanf(line, "homes %127s", homes) == 1) {
+		forge_homes = homes;
+		printf("homes %s\n", homes);
 	} else if (sscanf(line, "mode %7s", mode) == 1) {
 		printf("mode %s\n", mode);
 	} else if (strcmp(verb, "keys") == 0) {

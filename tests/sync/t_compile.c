@@ -392,6 +392,7 @@ TEST("D6 groups follow time: an end takes the groups and is foreseen")
 	make_at(FORGE_NOW + 99);
 	EXPECT_INT(compiled.next_change, FORGE_NOW + 100);
 	EXPECT(in_group("alice", "p-lab"));
+	compiled_release(&compiled);
 	EXPECT_INT(compile(&model, &config, &local, 2, FORGE_NOW + 100, &compiled), 0);
 	EXPECT(!in_group("alice", "p-lab"));
 	EXPECT_INT(model.nlost, 1);
@@ -428,6 +429,24 @@ TEST("D6 with everything out of validity, logins are refused as stale")
 	forge_member(&forge, 10001, "alice");
 	make_at(FORGE_NOW + FEED_VALIDITY);
 	EXPECT_INT(decide("alice", FORGE_NOW + FEED_VALIDITY), ACCESS_STALE);
+}
+
+TEST("D6 a manifest that ran out refuses all, one that is older than the feeds does not")
+{
+	struct forge *both[] = {&forge, &other};
+
+	begin();
+	forge.manifest++;
+	forge.validity = 1000;
+	forge_manifest(&forge, both, 2, NULL, &msg);
+	EXPECT_INT(apply(&forge), APPLY_CHANGED);
+	forge.validity = FEED_VALIDITY;
+	forge_member(&forge, 10001, "alice");
+	make_at(FORGE_NOW + 999);
+	EXPECT_INT(compiled.source.meta.valid_until, FORGE_NOW + FEED_VALIDITY);
+	EXPECT_INT(compiled.next_change, FORGE_NOW + 1000);
+	make_at(FORGE_NOW + 1000);
+	EXPECT_INT(decide("alice", FORGE_NOW + 1000), ACCESS_STALE);
 }
 
 static void put_group(uint32_t gid, const char *slug, const uint32_t *uids, uint32_t n)
