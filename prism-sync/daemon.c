@@ -164,6 +164,7 @@ static void take_synced(struct agent *a)
 
 	link_text(&w, why, sizeof(why));
 	schedule_publish(a);
+	tell_pins(a);
 	for (size_t i = 0; i < SYNC_WAITERS; i++) {
 		if (a->syncs[i] == 0)
 			continue;

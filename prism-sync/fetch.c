@@ -131,7 +131,7 @@ static void *poller(void *arg)
 	struct net *n = arg;
 	struct central *c = NULL;
 	int64_t delay = BACKOFF_FIRST;
-	bool progress = false;
+	bool progress = false, fresh = true; /* no answer since the start or the last failure */
 	uint64_t seq = wait_have(n, 0, &progress);
 
 	if (central_new(n->config, n->identity, &n->token, &n->token_lock, &c) < 0)
@@ -139,11 +139,13 @@ static void *poller(void *arg)
 	for (;;) {
 		struct central_answer a = {.date = 0};
 		int64_t start = clock_mono_ms();
-		int rc = poll_now(n, c, (long)n->config->poll_seconds, &a);
-		bool quick = clock_mono_ms() - start < QUICK_MS;
+		/* Without waiting at first: that the service is back is to be known now. */
+		int rc = poll_now(n, c, fresh ? 0 : (long)n->config->poll_seconds, &a);
+		bool quick = clock_mono_ms() - start < QUICK_MS && !fresh;
 
 		tell_polled(n, seq, rc, &a);
 		seq = wait_have(n, seq, &progress);
+		fresh = rc != 0;
 		if (rc == 0 && (progress || !quick)) {
 			delay = BACKOFF_FIRST;
 			continue;

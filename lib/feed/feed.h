@@ -22,13 +22,10 @@
  *	u8[16]	 feed id (a project's), or host id for a manifest
  *	u64	 epoch: begins at 1; a restored backup starts the next one
  *	u64	 from revision: 0 for a full feed; a delta applies to exactly this one
- *	u64	 to revision; a heartbeat is a delta whose from equals its to and that has no records
- *	u8[32]	 digest of all records at "to" (below); zero in a manifest
- *	i64	 issued_at, UTC seconds
- *	i64	 valid_until, UTC seconds
- *	u32	 number of records
- *	RECORD...
- *	u8[64]	 signature
+ *	u64	 to revision; a heartbeat is a delta whose from equals its to and that has no
+ *records u8[32]	 digest of all records at "to" (below); zero in a manifest i64 issued_at,
+ *UTC seconds i64	 valid_until, UTC seconds u32	 number of records RECORD... u8[64]
+ *signature
  *
  * RECORD
  *	u32	 length of what follows
@@ -71,7 +68,7 @@ enum feed_kind { FEED_FULL = 1, FEED_DELTA = 2, FEED_MANIFEST = 3 };
 enum feed_type {
 	FEED_PROJECT = 1,
 	FEED_MEMBER = 2,
-	FEED_GROUP = 3,	   /* a named group of people, g-SLUG */
+	FEED_GROUP = 3,	    /* a named group of people, g-SLUG */
 	FEED_CONTENTS = 16, /* manifest: one of the host's projects */
 	FEED_NEXT_KEY = 17, /* manifest: the key that signs next */
 };
@@ -103,9 +100,9 @@ struct feed_project {
 	char slug[SLUG_MAX + 1];
 	char name[GECOS_MAX + 1];
 	char contact[GECOS_MAX + 1]; /* whom a refused person should ask */
-	uint8_t state;		     /* enum snap_state: active, suspended (paused), ended (archived) */
-	uint32_t gid_rw, gid_ro;     /* of p-SLUG and p-SLUG-ro */
-	uint32_t sso_max_age;	     /* seconds, 0: not asked for */
+	uint8_t state;		 /* enum snap_state: active, suspended (paused), ended (archived) */
+	uint32_t gid_rw, gid_ro; /* of p-SLUG and p-SLUG-ro */
+	uint32_t sso_max_age;	 /* seconds, 0: not asked for */
 };
 
 struct feed_key {
@@ -149,8 +146,8 @@ struct feed_next_key {
 /* ---- writing --------------------------------------------------------------------------------- */
 
 /* Append one whole record (with its length). The body_ functions write what follows the header. */
-void feed_put_record(struct buf *b, uint8_t type, uint8_t flags, uint32_t subject,
-    const void *body, size_t body_len);
+void feed_put_record(struct buf *b, uint8_t type, uint8_t flags, uint32_t subject, const void *body,
+    size_t body_len);
 void feed_body_project(struct buf *b, const struct feed_project *p);
 void feed_body_member(struct buf *b, const struct feed_member *m);
 void feed_body_group(struct buf *b, const struct feed_group *g);
@@ -191,8 +188,9 @@ struct feed_trust { /* the pinned keys of one host */
 void feed_key_id(const uint8_t key[static FEED_KEY_LEN], uint8_t id[static FEED_KEY_ID_LEN]);
 
 /*
- * Check the signature against the pinned keys, then read the header; *ret_records reads the records.
- * Returns 0, -EBADMSG (malformed), -ENOKEY (signed by no pinned key), -EKEYREJECTED (bad signature).
+ * Check the signature against the pinned keys, then read the header; *ret_records reads the
+ * records. Returns 0, -EBADMSG (malformed), -ENOKEY (signed by no pinned key), -EKEYREJECTED (bad
+ * signature).
  */
 int feed_open(const struct feed_trust *trust, const void *msg, size_t len, struct feed_header *ret,
     struct wire *ret_records);
@@ -213,11 +211,11 @@ int feed_parse_next_key(const struct feed_record *r, struct feed_next_key *ret);
 int feed_hash(const void *whole, size_t len, uint8_t out[static FEED_DIGEST_LEN]);
 
 /* Add (sign > 0) or take away one such hash. */
-void feed_digest_mix(uint8_t digest[static FEED_DIGEST_LEN],
-    const uint8_t hash[static FEED_DIGEST_LEN], int sign);
+void feed_digest_mix(
+    uint8_t digest[static FEED_DIGEST_LEN], const uint8_t hash[static FEED_DIGEST_LEN], int sign);
 
 /* Both at once. A failure of the hash leaves the digest as it was: it then matches nobody's. */
-void feed_digest_update(uint8_t digest[static FEED_DIGEST_LEN], const void *whole, size_t len,
-    int sign);
+void feed_digest_update(
+    uint8_t digest[static FEED_DIGEST_LEN], const void *whole, size_t len, int sign);
 
 #endif

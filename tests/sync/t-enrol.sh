@@ -33,7 +33,7 @@ ssh-keygen -q -t ed25519 -N '' -C 'root@secret-name' -f "$dir/h/etc/ssh/ssh_host
 
 service() { "$B/prism-central" -c "$dir/central.conf" "$@" 2>>"$dir/central.log"; }
 start_server() {
-  service serve &
+  "$B/prism-central" -c "$dir/central.conf" serve 2>>"$dir/central.log" &
   server=$!
   until_true 10 curl -sf -o "$dir/out" "http://127.0.0.1:$port/healthz"
 }
