@@ -11,7 +11,8 @@
 #include "base/secret.h"
 #include "http_internal.h"
 
-#define JSON_DEPTH_MAX 16
+#define JSON_DEPTH_MAX	16
+#define JSON_VALUES_MAX 131072 /* twice the ids that a host may report */
 
 /* ---- copying --------------------------------------------------------------------------------- */
 
@@ -294,10 +295,13 @@ static int parse_path(struct job *j)
 	return 0;
 }
 
-/* jansson descends as deep as the text says; no request of ours needs much. */
-static bool json_shallow(const char *s, size_t n)
+/*
+ * jansson descends as deep as the text says, and takes memory and time for each value, of which
+ * two bytes can make one. No request of ours needs much, and anybody can send this one.
+ */
+static bool json_modest(const char *s, size_t n)
 {
-	int depth = 0;
+	int depth = 0, values = 0;
 	bool quoted = false;
 
 	for (size_t i = 0; i < n; i++) {
@@ -309,7 +313,8 @@ static bool json_shallow(const char *s, size_t n)
 			depth++;
 		else if (!quoted && (s[i] == '}' || s[i] == ']'))
 			depth--;
-		if (depth > JSON_DEPTH_MAX)
+		values += !quoted && (s[i] == ',' || s[i] == '{' || s[i] == '[');
+		if (depth > JSON_DEPTH_MAX || values > JSON_VALUES_MAX)
 			return false;
 	}
 	return true;
@@ -339,7 +344,7 @@ static int parse_body(struct job *j, struct reply *rp)
 		return -EINVAL;
 	}
 	json_error_t error;
-	if (json_shallow(j->body, j->body_len))
+	if (json_modest(j->body, j->body_len))
 		j->rq.body = json_loadb(j->body, j->body_len, JSON_REJECT_DUPLICATES, &error);
 	if (!json_is_object(j->rq.body)) {
 		reply_error(rp, API_BAD_REQUEST, "The body is not a well-formed JSON object.");

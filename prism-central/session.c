@@ -25,6 +25,9 @@ static const char sql_revoke[] =
     "UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0";
 static const char sql_revoke_all[] =
     "UPDATE sessions SET revoked_at = $3 WHERE user_id = $1 AND id <> $2 AND revoked_at = 0";
+static const char sql_revoke_keys[] =
+    "UPDATE sessions SET revoked_at = $3 WHERE user_id = $1 AND id <> $2 AND how = 'key'"
+    " AND revoked_at = 0";
 static const char sql_password[] = "SELECT password FROM users WHERE id = $1";
 static const char sql_key[] =
     "SELECT 1 FROM ssh_keys WHERE user_id = $1 AND fingerprint = $2 AND (state = 'active'"
@@ -59,6 +62,11 @@ int session_create(struct tx *t, const struct request *rq, int64_t user, const c
 int session_revoke_all(struct tx *t, int64_t user, int64_t keep, int64_t now)
 {
 	return tx_exec(t, sql_revoke_all, "iii", user, keep, now);
+}
+
+int session_revoke_keys(struct tx *t, int64_t user, int64_t keep, int64_t now)
+{
+	return tx_exec(t, sql_revoke_keys, "iii", user, keep, now);
 }
 
 json_t *session_json(const struct session_token *s, const struct user *u)

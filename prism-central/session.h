@@ -5,7 +5,7 @@
 /*
  * Sessions of people. The token, "pst_" and 256 random bits in base64url, is shown once; the
  * database keeps its SHA-256. A session ends after SESSION_SECONDS, at logout, at a change of the
- * password, and with the account's suspension.
+ * password, and with the account's suspension; one that a key opened also when a key is revoked.
  */
 #include "user.h"
 
@@ -23,6 +23,8 @@ int session_create(struct tx *t, const struct request *rq, int64_t user, const c
     struct session_token *ret);
 /* End all of a person's but "keep" (0: all). 0 or -errno. */
 int session_revoke_all(struct tx *t, int64_t user, int64_t keep, int64_t now);
+/* The same of those that a key opened, whichever: a row does not tell. */
+int session_revoke_keys(struct tx *t, int64_t user, int64_t keep, int64_t now);
 /* {token, expires_at, user}; user may be NULL. */
 json_t *session_json(const struct session_token *s, const struct user *u);
 

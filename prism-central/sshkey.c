@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "feed/feed.h"
 #include "host_feed.h"
+#include "session.h"
 #include "sshkey.h"
 #include "sshkey_hosts.h"
 
@@ -326,6 +327,9 @@ static int delete_tx(struct tx *t, struct act *a)
 	if (!tx_changes(t))
 		return act_fail(a, API_NOT_FOUND, "You have no such key.");
 	r = feed_touch_user(t, who->id);
+	/* What is revoked rather than retired may be in other hands. */
+	if (!r && !d->grace)
+		r = session_revoke_keys(t, who->id, who->credential, now);
 	if (!r)
 		r = key_json(t, who->id, id, now, &a->json);
 	if (!r)

@@ -263,6 +263,7 @@ def test_refused(s):
                              ("an array", "[1]", "application/json"),
                              ("broken JSON", '{"a":', "application/json"),
                              ("17 levels", deep, "application/json"),
+                             ("too many values", '{"a":[' + "0," * 140000 + "0]}", "application/json"),
                              ("a million brackets", "[" * 1000000, "application/json"),
                              ("bad UTF-8", b'{"a":"\xff"}', "application/json"),
                              ("another type", '{"a":1}', "text/plain"),

@@ -172,6 +172,20 @@ TEST("L4.5 strangers who ask for login nonces do not push out the owner's own")
 	EXPECT_INT(sql_int("SELECT COUNT(*) FROM nonces WHERE purpose = 'login'"), NONCES_PER_USER);
 }
 
+TEST("L4.11 a revoked key takes along the sessions that a key opened")
+{
+	world();
+	struct person other = person("chief"), third = person("chief");
+	sql("UPDATE sessions SET how = 'key' WHERE id = (SELECT MAX(id) FROM sessions)");
+	sql("INSERT INTO ssh_keys (id, user_id, fingerprint, line, origin, state, created_at)"
+	    " SELECT 5, id, 'SHA256:x', 'ssh-ed25519 AAAA', 'imported', 'active', 1 FROM users");
+	EXPECT_STR(outcome(HTTP_GET, third.token, "me", NULL), "200");
+	EXPECT_STR(outcome(HTTP_DELETE, other.token, "me/ssh-keys/5", NULL), "200");
+	EXPECT_STR(outcome(HTTP_GET, third.token, "me", NULL), "NOT_LOGGED_IN");
+	EXPECT_STR(outcome(HTTP_GET, other.token, "me", NULL), "200");
+	EXPECT_STR(outcome(HTTP_GET, chief.token, "me", NULL), "200");
+}
+
 /* ---- restoring ------------------------------------------------------------------------------- */
 
 static int restore_tx(struct tx *t, void *arg)
