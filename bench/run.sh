@@ -8,7 +8,8 @@
 # table.tsv, nss.tsv (every series), nss.svg.
 #
 #   -s  numbers of users (default "1000 100000 1000000"; peers that scan text only up to 100000)
-#   -r  rounds; each publishes anew, because the pages' places decide much; medians count (3)
+#   -r  rounds; each publishes anew, because the pages' places decide much (3). A round's figure is
+#       the median of its batches; of the rounds the best counts, for the floor as for the others
 #   -q  quick: 1000 and 100000 users, one round, no peers
 #
 # A line of the table: section, name, ours, reference, unit, target, verdict, separated by tabs.
@@ -131,32 +132,10 @@ for n in $sizes; do
   rm -rf "${work:?}/$n"
 done
 
-# ---- medians over the rounds -------------------------------------------------------------------
+# ---- the least disturbed round of each ---------------------------------------------------------
 
 cp "$series" "$results/nss.tsv"
-awk -F'\t' -v OFS='\t' '
-  NF >= 9 { k = $1 FS $4 FS $3 FS $5; v[k, ++n[k]] = $6 + 0; p[k, n[k]] = $9 + 0; if (!(k in order)) { order[k] = ++last; key[last] = k } }
-  NF > 0 && NF < 9 { bad[$1 FS $4 FS $3 FS $5] = $6 }
-  function median(a, k,   i, j, t, s) {
-    for (i = 1; i <= n[k]; i++) s[i] = a[k, i]
-    for (i = 1; i <= n[k]; i++) for (j = i + 1; j <= n[k]; j++) if (s[j] < s[i]) { t = s[i]; s[i] = s[j]; s[j] = t }
-    return s[int((n[k] + 1) / 2)]
-  }
-  END {
-    for (i = 1; i <= last; i++) {
-      split(key[i], f, FS)
-      if (f[4] == "floor") continue
-      fl = f[1] FS f[2] FS f[3] FS "floor"
-      ours = median(v, key[i]); ref = median(v, fl)
-      limit = ref * 1.25 > ref + 10 ? ref * 1.25 : ref + 10
-      name = f[3] ", " f[1] " users" (f[2] > 1 ? ", " f[2] " threads" : "")
-      if (f[4] == "prism")
-        print "nss warm", name, ours, ref, "ns", sprintf("%.1f", limit), ours <= limit ? "ok" : "OVER"
-      else
-        print "peer " f[4], name, ours, ref, "ns", "-", "-"
-    }
-    for (k in bad) { split(k, f, FS); print "nss warm", f[3] ", " f[1] " users, " f[4], bad[k], "-", "-", "-", bad[k] == "ABSENT" ? "-" : "BAD" }
-  }' "$series" >"$work/warm.tsv"
+awk -f bench/nss/summary.awk "$series" >"$work/warm.tsv"
 cat "$work/warm.tsv" "$table" >"$work/all.tsv" && mv "$work/all.tsv" "$table"
 
 # ---- what others measure -----------------------------------------------------------------------

@@ -13,10 +13,13 @@ awk -F'\t' '
     if (!((n[1] "@" n[2]) in seen)) { seen[n[1] "@" n[2]] = ++k; name[k] = n[1] "@" n[2] }
   }
   END {
-    print "op floor prism files extrausers"
+    all = "floor prism"
+    for (x in v) { split(x, y, SUBSEP); if (index(" " all " ", " " y[2] " ") == 0) all = all " " y[2] }
+    print "op " all
+    columns = split(all, w, " ")
     for (i = 1; i <= k; i++) {
-      line = "\"" name[i] "\""; split("floor prism files extrausers", w, " ")
-      for (j = 1; j <= 4; j++) line = line " " ((name[i], w[j]) in v ? v[name[i], w[j]] : "nan")
+      line = "\"" name[i] "\""
+      for (j = 1; j <= columns; j++) line = line " " ((name[i], w[j]) in v ? v[name[i], w[j]] : "nan")
       print line
     }
   }' "$table" >"$points"
@@ -33,5 +36,5 @@ set yrange [5:*]
 set grid ytics
 set xtics rotate by -50 noenhanced
 set key top left
-plot for [i=2:5] "$points" using i:xtic(1) title columnheader(i)
+plot for [i=2:$(head -n 1 "$points" | wc -w)] "$points" using i:xtic(1) title columnheader(i)
 END
