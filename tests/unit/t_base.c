@@ -185,8 +185,8 @@ TEST("D6 Names: usernames are lowercase POSIX, none that means power")
 
 TEST("D6 Names: slugs and the groups made of them are one name table")
 {
-	static const char *const bad[] = {"", "x", "x-", "my-ro", "My", "a_b", "1a",
-	    "abcdefghijklmnopqrstuvwxyzab", "a b", "-a"};
+	static const char *const bad[] = {
+	    "", "x", "x-", "my-ro", "My", "a_b", "1a", "abcdefghijklmnopqrstuvwxyzab", "a b", "-a"};
 	static const char *const bad_groups[] = {
 	    "p-", "p-x", "p--ro", "sudo", "x-lab", "p-a b", "g-my-ro", "q-lab", "p-lab-ro-ro"};
 
