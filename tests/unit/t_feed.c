@@ -2,6 +2,7 @@
 #include <errno.h>
 #include "feed/feed.h"
 #include "sync/forge.h"
+#include "test.h"
 
 static struct forge forge;
 static struct buf msg;
