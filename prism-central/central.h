@@ -31,11 +31,13 @@ struct config {
 
 struct http;
 struct feed_cache;
+struct announcement;
 
 struct central {
 	struct config config;
 	struct feed_signer *signer;
 	uint8_t recovery_key_id[FEED_KEY_ID_LEN];
+	struct announcement *announcement; /* signing_next.c's own; NULL: no key is announced */
 	char tls_pin[64];  /* base64 of SHA-256 of the certificate's public key (SPKI); "" where
 			    * an authority has signed it: then clients go by that */
 	struct http *http; /* http.c's own */

@@ -39,9 +39,11 @@ static void wipe_and_free(void *p)
 	free(p);
 }
 
-/* A renewed certificate. Another pin would lock out whoever knows the present one. */
+/* A renewed certificate, a next feed key. Another pin would lock out whoever knows the present one.
+ */
 static void reload(struct central *c)
 {
+	(void)signing_next_load(c); /* says itself what it found */
 	struct central probe = *c;
 	char cert[TLS_PATH_SIZE] = "", key[TLS_PATH_SIZE] = "";
 	int r = c->config.listen[0] ? tls_prepare(&probe, cert, key) : -ENOENT;

@@ -21,6 +21,7 @@
 #include "host_feed.h"
 #include "host_message.h"
 #include "host_name.h"
+#include "signing.h"
 
 #define WAIT_MAX	  300
 /* An answer holds several messages up to this size; a bigger one goes alone, without a copy. */
@@ -189,6 +190,20 @@ static int answer_add(struct poll *p, struct feed_message *m)
 	return fits ? 1 : 0;
 }
 
+/* The key that signs next, for hosts to pin. Returns how many records that took. */
+static uint32_t announcement_add(const struct central *c, struct buf *records)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT(1024);
+	struct feed_next_key next;
+	int64_t since;
+
+	if (!signing_next(c, &next, &since))
+		return 0;
+	feed_body_next_key(&body, &next);
+	feed_put_record(records, FEED_NEXT_KEY, 0, 0, body.data, body.len);
+	return 1;
+}
+
 static int manifest_add(struct poll *p)
 {
 	const struct central *c = p->rq->central;
@@ -203,6 +218,7 @@ static int manifest_add(struct poll *p)
 	};
 
 	host_id_bytes(p->rq->who.id, h.id);
+	h.nrecords += announcement_add(c, &records);
 	for (size_t i = 0; i < p->nfeeds; i++) {
 		_cleanup_buf_ struct buf body = BUF_INIT(1024);
 		struct feed_contents contents = {.slug = ""};
@@ -247,11 +263,15 @@ static bool quiet(const struct poll *p)
 	return p->answer.len == 0 && !p->alone;
 }
 
-/* The host does not have it, or soon would have to believe it no longer. */
+/* The host does not have it, or soon would have to believe it no longer; or it lacks news of the
+ * next key. */
 static bool manifest_due(const struct poll *p)
 {
-	int64_t age = p->rq->now - p->manifest_at;
+	int64_t age = p->rq->now - p->manifest_at, since;
+	struct feed_next_key next;
 
+	if (signing_next(p->rq->central, &next, &since) && p->manifest_at <= since)
+		return true;
 	return p->manifest != p->manifest_now ||
 	       age > p->rq->central->config.feed_validity / MANIFEST_RENEWALS;
 }

@@ -50,6 +50,7 @@ static const struct {
     {"held", JSON_ARRAY},
     {"homes", JSON_OBJECT},
     {"highest", JSON_OBJECT},
+    {"keys", JSON_ARRAY},
 };
 
 static int report_text(const json_t *body, char **ret)

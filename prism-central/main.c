@@ -18,6 +18,7 @@ static const struct command {
     {"backup", command_backup, true, "copy the database, while the service runs"},
     {"restore", command_restore, true, "put a backup in the database's place"},
     {"audit", command_audit, true, "verify: check the chain of audit events"},
+    {"feed-key", command_feed_key, true, "status, next, switch: the key that signs the feed"},
     {"migrate", command_migrate, true, "bring the database's schema up to date"},
     {"check-config", command_check_config, true, "read the configuration and say what is wrong"},
     {"version", command_version, false, "print the version"},

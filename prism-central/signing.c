@@ -23,16 +23,23 @@ static int failed(const char *path, int error)
 	return error;
 }
 
-static int read_seed(const char *path, uint8_t seed[static SEED_LEN])
+int signing_read(const char *path, uint8_t *out, size_t n)
 {
-	_cleanup_buf_ struct buf b = BUF_INIT(SEED_LEN);
+	_cleanup_buf_ struct buf b = BUF_INIT(n);
 	int r = io_read_private(path, geteuid(), 077, &b);
 
-	if (r == 0 && b.len != SEED_LEN)
+	if (r == 0 && b.len != n)
 		r = -EBADMSG;
 	if (r == 0)
-		memcpy(seed, b.data, SEED_LEN);
+		memcpy(out, b.data, n);
 	return r;
+}
+
+int signing_path(const struct config *c, char *out, size_t size)
+{
+	if (!c->signing_key[0])
+		return config_state_path(c, "feed.key", out, size);
+	return (size_t)snprintf(out, size, "%s", c->signing_key) < size ? 0 : -ENAMETOOLONG;
 }
 
 static bool exists(const char *path)
@@ -55,7 +62,7 @@ static int make_seed(const char *path)
 static int load_signer(const char *path, struct feed_signer **ret)
 {
 	uint8_t seed[SEED_LEN];
-	int r = read_seed(path, seed);
+	int r = signing_read(path, seed, sizeof(seed));
 
 	if (r == 0)
 		r = feed_signer_new(seed, ret);
@@ -66,12 +73,10 @@ static int load_signer(const char *path, struct feed_signer **ret)
 static int open_feed_key(struct central *c, bool create)
 {
 	char path[PATH_SIZE];
-	int r = config_state_path(&c->config, "feed.key", path, sizeof(path));
+	int r = signing_path(&c->config, path, sizeof(path));
 
 	if (r < 0)
 		return r;
-	if (c->config.signing_key[0])
-		snprintf(path, sizeof(path), "%s", c->config.signing_key);
 	if (!exists(path)) {
 		if (!create) {
 			log_event(LOG_LEVEL_ERROR, "signing_key", "file", "%s", path, "reason",
@@ -140,11 +145,14 @@ int signing_open(struct central *c, bool create)
 {
 	int r = open_feed_key(c, create);
 
+	if (r == 0)
+		r = signing_next_load(c);
 	return r < 0 ? r : open_recovery_key(c, create);
 }
 
 void signing_close(struct central *c)
 {
+	signing_next_free(c);
 	feed_signer_free(c->signer);
 	c->signer = NULL;
 }

@@ -137,7 +137,13 @@ struct feed_contents {
 	char slug[SLUG_MAX + 1];
 };
 
-/* Body of FEED_NEXT_KEY: announced inside a message signed by the current key. */
+/*
+ * Body of FEED_NEXT_KEY. It stands in every manifest while a change of keys is under way, and
+ * counts only where the current key signed it: a host pins one next key, the one announced last.
+ * The next key signs nothing before not_before. Its first message makes it the current key, and the
+ * one before it retired: that opens what a host has written down itself, nothing new, and is
+ * forgotten at the following change.
+ */
 struct feed_next_key {
 	uint8_t key[FEED_KEY_LEN];
 	int64_t not_before;

@@ -71,3 +71,4 @@ groups_of() { # PERSON: their groups' names but the private one, sorted
 		[ -z "$gid" ] || nss group "$gid" | cut -d: -f1
 	done | grep -vx "$1" | sort | paste -sd' '
 }
+groups_are() { [ "$(groups_of "$1")" = "$2" ]; }
