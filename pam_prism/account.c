@@ -95,16 +95,20 @@ static bool in_range_of(const struct snap *s, uid_t uid)
 
 /*
  * Without access.v1.snap the ranges come from the file that NSS has the uid from, and the default
- * ones count too: when in doubt the uid is Prism's, and refused.
+ * ones count too: when in doubt the uid is Prism's, and refused. Where neither file exists, this
+ * workstation has not joined a service yet, or has left it: then NSS cannot have the uid from
+ * Prism, and another directory's people must not be locked out by a package that was only
+ * installed.
  */
-static bool maybe_ours(const struct options *o, uid_t uid)
+static bool maybe_ours(const struct options *o, uid_t uid, int access_error)
 {
 	_cleanup_(snap_close) struct snap s = {0};
-	int r;
+	const int r = open_snapshot(o, SNAPSHOT_IDENTITY, SNAP_IDENTITY, &s);
 
+	if (r == -ENOENT && access_error == -ENOENT)
+		return false;
 	if (id_allowed(uid, UID_FIRST, UID_LAST))
 		return true;
-	r = open_snapshot(o, SNAPSHOT_IDENTITY, SNAP_IDENTITY, &s);
 	/* Limits are inherited: whoever starts us may have left us no memory and no descriptors. */
 	if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
 		return true;
@@ -143,9 +147,10 @@ static void check_resolved(const struct options *o, const char *user, const char
 {
 	_cleanup_(snap_close) struct snap s = {0};
 	struct access_result a;
+	const int r = open_snapshot(o, SNAPSHOT_ACCESS, SNAP_ACCESS, &s);
 
-	if (open_snapshot(o, SNAPSHOT_ACCESS, SNAP_ACCESS, &s) < 0) {
-		if (maybe_ours(o, uid))
+	if (r < 0) {
+		if (maybe_ours(o, uid, r))
 			find(ret, PAM_AUTHINFO_UNAVAIL, TEXT_UNREADABLE);
 		return;
 	}

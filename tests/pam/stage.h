@@ -92,7 +92,6 @@ static void stage(void)
 	mkdir(confdir, 0755);
 	mkdir(in_dir("ready"), 0755);
 	unlink(in_dir("agent.sock"));
-	unlink(in_dir(SNAPSHOT_IDENTITY));
 	write_services("");
 	set_users("");
 	write_text(in_dir("ready/10001"), "");
@@ -100,6 +99,7 @@ static void stage(void)
 	world_project(&w, "genomics-lab", CHEN);
 	world_grant(world_person(&w, "alice", 10001), 0);
 	EXPECT_INT(world_write(&w, dir, SNAP_ACCESS), 0);
+	EXPECT_INT(world_write(&w, dir, SNAP_IDENTITY), 0);
 }
 
 struct talk {

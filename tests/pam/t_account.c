@@ -149,6 +149,22 @@ TEST("SSSD CVE-2018-16838 an unreadable snapshot refuses Prism's users and nobod
 	}
 }
 
+TEST("LESSONS 20 a workstation that has joined no service locks nobody of another directory out")
+{
+	char path[PATH_MAX];
+
+	stage();
+	damage(0);
+	EXPECT_INT(account("sshd", "nobody2"), PAM_AUTHINFO_UNAVAIL);
+	snprintf(path, sizeof(path), "%s/%s", dir, SNAPSHOT_IDENTITY);
+	EXPECT_INT(unlink(path), 0);
+	for (size_t s = 0; s < ARRAY_SIZE(SERVICES); s++) {
+		EXPECT_INT(account(SERVICES[s], "nobody2"), IGNORED);
+		EXPECT_INT(account(SERVICES[s], "ldapuser"), IGNORED);
+		EXPECT_STR(said.text, "");
+	}
+}
+
 TEST("D6 PAM ranges moved by the host hold even when access.v1.snap is gone")
 {
 	stage();
@@ -203,10 +219,11 @@ TEST("LESSONS 20 local users are left alone, whatever the snapshot says of their
 
 TEST("LESSONS 16 no damaged byte of the snapshot admits a former member or touches a local user")
 {
+	char passwd[PATH_MAX];
 	const struct options o = {.dir = dir,
 	    .socket = "/nonexistent",
 	    .ready = "/nonexistent",
-	    .passwd = in_dir("passwd.local"),
+	    .passwd = passwd,
 	    .nohome = "su",
 	    .home_timeout = 10};
 	static uint8_t bytes[65536];
@@ -215,6 +232,7 @@ TEST("LESSONS 16 no damaged byte of the snapshot admits a former member or touch
 	int fd;
 
 	stage();
+	snprintf(passwd, sizeof(passwd), "%s/passwd.local", dir);
 	world_grant(world_person(&w, "mallory", 10002), 0)->state = SNAP_ENDED;
 	EXPECT_INT(world_write(&w, dir, SNAP_ACCESS), 0);
 	fd = open(in_dir(SNAPSHOT_ACCESS), O_RDWR | O_CLOEXEC);
