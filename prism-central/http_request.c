@@ -304,20 +304,21 @@ static bool json_modest(const char *s, size_t n)
 	int depth = 0, values = 0;
 	bool quoted = false;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && depth <= JSON_DEPTH_MAX && values <= JSON_VALUES_MAX; i++) {
 		if (quoted && s[i] == '\\')
 			i++;
 		else if (s[i] == '"')
 			quoted = !quoted;
-		else if (!quoted && (s[i] == '{' || s[i] == '['))
-			depth++;
-		else if (!quoted && (s[i] == '}' || s[i] == ']'))
+		else if (quoted)
+			continue;
+		else if (s[i] == '{' || s[i] == '[')
+			depth++, values++;
+		else if (s[i] == '}' || s[i] == ']')
 			depth--;
-		values += !quoted && (s[i] == ',' || s[i] == '{' || s[i] == '[');
-		if (depth > JSON_DEPTH_MAX || values > JSON_VALUES_MAX)
-			return false;
+		else if (s[i] == ',')
+			values++;
 	}
-	return true;
+	return depth <= JSON_DEPTH_MAX && values <= JSON_VALUES_MAX;
 }
 
 static bool type_is(const char *type, const char *want)

@@ -270,6 +270,8 @@ ask POST /oauth2/token
 [ "$status" = 400 ] || [ "$status" = 401 ]; say $? "D6 a host proves who it is"
 wants NOT_LOGGED_IN "D6 the feed is for hosts" GET $v/hosts/self/feed
 wants NOT_LOGGED_IN "D6 reports are from hosts" POST $v/hosts/self/report '{}'
+wants NOT_LOGGED_IN "D6 nobody's project takes a host" PUT $v/projects/race/hosts/ws1
+wants NOT_LOGGED_IN "D6 nor gives one up" DELETE $v/projects/race/hosts/ws1
 
 # ---- every route was asked ----
 missing=0
