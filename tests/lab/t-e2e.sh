@@ -10,7 +10,6 @@ lab_enter "$@"
 . "$(dirname "$0")/tap.sh"
 
 PROJECT=genomics-lab
-ssh_key=.prism/ssh_keys/id_ed25519
 
 # Both workstations let this person in; both refuse.
 both_admit() { ssh_to "$1" ws1 true && ssh_to "$1" ws2 true; }
@@ -218,8 +217,9 @@ squashed_root()
     host_kill $host
     efs_stop $host
     efs_start $host root_squash
-    host_start $host $LAB_NET.1$([ $host = ws1 ] && echo 1 || echo 2) --bind="$(efs_mount $host)":/efs
   done
+  host_start ws1 $LAB_NET.11 --bind="$(efs_mount ws1)":/efs
+  host_start ws2 $LAB_NET.12 --bind="$(efs_mount ws2)":/efs
   host_wait ws1 && host_wait ws2
   check "D6 root squashed: who has a home logs in" wait_for 10 both_admit alice
   new_person sally
