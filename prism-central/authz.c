@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 #include "domain.h"
+#include "feed/feed.h"
 #include "organization.h"
 #include "project.h"
 #include "role.h"
@@ -20,8 +21,6 @@ static const char sql_invitation_project[] = "SELECT project_id FROM invitations
 static const char sql_host_projects[] =
     "SELECT hp.project_id FROM host_projects hp JOIN hosts h ON h.id = hp.host_id"
     " WHERE h.id = $1 AND h.state = 'enrolled' ORDER BY hp.project_id";
-
-#define HOST_PROJECTS_MAX 64
 
 struct check {
 	struct tx *t;
@@ -157,28 +156,49 @@ static int scope_invitation(struct check *c)
 	return r ? r : check_project_id(c, project, API_INVITATION_NOT_FOUND);
 }
 
-/* A host serves several projects: the permission in any of them is enough. */
-static int check_host(struct check *c, int64_t host)
+static int host_projects(struct check *c, int64_t host, int64_t *projects, size_t *ret_n)
 {
-	int64_t projects[HOST_PROJECTS_MAX];
-	size_t n = 0;
 	_cleanup_rows_ struct rows *rows = NULL;
+	size_t n = 0;
 	int r = tx_query(c->t, sql_host_projects, "i", &rows, host);
 	if (r < 0)
 		return r;
-	while (n < HOST_PROJECTS_MAX && (r = rows_next(rows)) > 0)
+	while ((r = rows_next(rows)) > 0) {
+		if (n == FEED_MANIFEST_MAX)
+			return -E2BIG;
 		projects[n++] = row_int(rows, 0);
+	}
 	if (r < 0)
 		return r;
-	enum api_error worst = API_HOST_NOT_FOUND;
-	for (size_t i = 0; i < n; i++) {
+	*ret_n = n;
+	return 0;
+}
+
+/*
+ * A host may serve projects of several people, and what is done to it concerns all of them: the
+ * permission in one is not enough. Nobody learns of a host that serves none of theirs.
+ */
+static int check_host(struct check *c, int64_t host)
+{
+	int64_t projects[FEED_MANIFEST_MAX];
+	size_t n = 0, allowed = 0;
+	bool seen = false;
+	int r = host_projects(c, host, projects, &n);
+	for (size_t i = 0; i < n && !r; i++) {
 		r = check_project_id(c, projects[i], API_HOST_NOT_FOUND);
-		if (r != -ECANCELED)
-			return r;
-		if (*c->error == API_FORBIDDEN)
-			worst = API_FORBIDDEN;
+		if (!r)
+			allowed++;
+		else if (r == -ECANCELED)
+			r = 0;
+		seen |= allowed || *c->error == API_FORBIDDEN;
 	}
-	return refuse(c, worst);
+	if (r < 0)
+		return r;
+	if (!seen)
+		return refuse(c, API_HOST_NOT_FOUND);
+	if (allowed < n)
+		return refuse(c, allowed ? API_HOST_SHARED : API_FORBIDDEN);
+	return 0;
 }
 
 static int scope_host_id(struct check *c)

@@ -54,8 +54,8 @@ int authz_check(
 int authz_permits(struct tx *t, const struct authz *z, const char *permission);
 
 /*
- * Does the route's permission hold in one of the projects that this host serves, for the caller who
- * was authorized as z elsewhere? 0, -ECANCELED with *ret_error, or -errno.
+ * Does the route's permission hold in every project that this host serves, for the caller who was
+ * authorized as z elsewhere? 0, -ECANCELED with *ret_error, or -errno.
  */
 int authz_host(struct tx *t, const struct request *rq, const struct authz *z, int64_t host,
     enum api_error *ret_error);

@@ -3,8 +3,9 @@
 /*
  * Which projects a host serves. Threat model: a project lets its members onto a host, and a host's
  * administrators see the members and keys of its projects, so adding one to the other MUST be
- * allowed by both sides: hosts:enrol in the project, and in one that the host serves already. Who
- * may not know of a host MUST NOT learn that it exists. A change MUST reach the host as a newer
+ * allowed by both sides: hosts:enrol in the project, and in every one that the host serves already,
+ * or else whoever runs one of them could hand on what the others share. Who may not know of a host
+ * MUST NOT learn that it exists. A change MUST reach the host as a newer
  * manifest: it believes nothing else.
  */
 #include "host.h"
@@ -117,7 +118,7 @@ static int put_check(struct tx *t, struct change *c)
 	bool archived = false;
 	enum api_error why;
 
-	int r = authz_host(t, a->rq, &a->authz, c->host, &why);
+	int r = c->serves ? 0 : authz_host(t, a->rq, &a->authz, c->host, &why);
 	if (r == -ECANCELED)
 		return act_fail(a, why, NULL);
 	if (r == 0)

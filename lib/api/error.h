@@ -51,6 +51,9 @@
 	X(HOST_PROJECTS, 409, "The host cannot serve this project.",                               \
 	    "Choose a project of its organization; to make room: prism host drop HOST --project "  \
 	    "PROJECT")                                                                             \
+	X(HOST_SHARED, 403, "The host serves projects of others as well.",                         \
+	    "Ask an owner of those, or the administrator of Prism; to take your own project off "  \
+	    "it: prism host drop HOST --project PROJECT")                                          \
 	X(ROLE_TOO_HIGH, 403, "You cannot give or touch a role above your own.",                   \
 	    "Ask an owner of the project.")                                                        \
 	X(NAME_TAKEN, 409, "This name is taken.", "Choose another one.")                           \

@@ -101,7 +101,7 @@ TEST("DESIGN 2 a host serves a second project of its organization, by id or name
 	answer_clear(&a);
 }
 
-TEST("DESIGN 2 it takes hosts:enrol in the project and in one that the host serves")
+TEST("DESIGN 2 it takes hosts:enrol in the project and in all that the host serves")
 {
 	stage();
 	EXPECT_STR(put(&adam, "bio", "ws1"), "HOST_NOT_FOUND"); /* knows nothing of lab */
@@ -120,6 +120,52 @@ TEST("DESIGN 2 it takes hosts:enrol in the project and in one that the host serv
 	EXPECT_STR(put(&adam, "bio", "ws1"), "200");
 	EXPECT_STR(put(&chief, "bio", "ws1"), "200");
 	EXPECT_INT(served(), 2);
+}
+
+static const char *removal(const struct person *by)
+{
+	return outcome(HTTP_DELETE, by->token, "hosts/77", NULL);
+}
+
+TEST("L4.7 who runs one project of a shared host cannot hand it on, nor take it from the others")
+{
+	stage();
+	struct person cyn = person("cyn");
+	join(&olga, "bio", &cyn, "admin");
+	project(&cyn, "own");
+	EXPECT_STR(put(&olga, "bio", "ws1"), "200");
+	EXPECT_STR(put(&cyn, "own", "ws1"), "HOST_SHARED");
+	EXPECT_STR(put(&cyn, "own", "77"), "HOST_SHARED");
+	EXPECT_STR(removal(&cyn), "HOST_SHARED");
+	EXPECT_STR(removal(&mia), "FORBIDDEN");
+	EXPECT_STR(removal(&eve), "HOST_NOT_FOUND");
+	/* A lower role in the other one does not do either. */
+	join(&olga, "lab", &cyn, "viewer");
+	EXPECT_STR(put(&cyn, "own", "ws1"), "HOST_SHARED");
+	EXPECT_STR(removal(&cyn), "HOST_SHARED");
+	EXPECT_INT(served(), 2);
+	EXPECT_INT(manifest(), 2);
+	/* What it serves already is no change, and her own project she may take off it. */
+	EXPECT_STR(put(&cyn, "bio", "ws1"), "200");
+	EXPECT_INT(manifest(), 2);
+	EXPECT_STR(drop(&cyn, "bio", "ws1"), "204");
+	EXPECT_STR(put(&olga, "bio", "ws1"), "200");
+	/* With the permission in all of them, it is hers to say. */
+	EXPECT_STR(outcome(HTTP_PATCH, olga.token, "projects/lab/members/cyn",
+		       json_pack("{ss}", "role", "admin")),
+	    "200");
+	EXPECT_STR(put(&cyn, "own", "ws1"), "200");
+	EXPECT_INT(served(), 3);
+	EXPECT_STR(removal(&olga), "HOST_SHARED"); /* not a member of "own" */
+	EXPECT_STR(removal(&cyn), "204");
+	EXPECT_STR(removal(&cyn), "HOST_NOT_FOUND");
+}
+
+TEST("L4.7 a superadmin removes a shared host")
+{
+	stage();
+	EXPECT_STR(put(&olga, "bio", "ws1"), "200");
+	EXPECT_STR(removal(&chief), "204");
 }
 
 TEST("DESIGN 2 not an archived project, not another organization's, not more than a manifest holds")
