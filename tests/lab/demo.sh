@@ -219,7 +219,7 @@ remove()
     note "$host refused ssh $(($(cat "$LAB_DIR/refused-$host") - began)) ms after \"member remove\" was started (it took $((done_at - began)) ms)"
   done
   must_not alice@client$ "${ssh[@]}" alice@ws1 true
-  saying "Permission denied"
+  saying "ended on"
   must_not root@ws1# 'su alice -c true'
   saying "ended"
   must root@ws2# 'ls -ld /efs/home/alice'

@@ -67,7 +67,7 @@ lab_cgroup_roots()
 # Why the lab cannot run here, in one sentence, or nothing.
 lab_obstacle()
 {
-  local program missing=
+  local program why missing=
   [ "$(id -u)" = 0 ] || { echo "it needs root: run it with sudo"; return; }
   for program in systemd-nspawn debootstrap ip nsenter unshare flock ssh-keygen pgrep; do
     command -v $program >/dev/null || missing="$missing $program"
@@ -78,8 +78,8 @@ lab_obstacle()
     { echo "this machine does not let root make a cgroup (a container without privileges?)"; return; }
   rmdir "$(lab_cgroup2)/prism-lab-probe.$$"
   [ -c /dev/fuse ] || { echo "there is no /dev/fuse, and the home volume needs it"; return; }
-  unshare --mount --net --pid --fork true 2>/dev/null ||
-    { echo "this machine does not let root make namespaces"; return; }
+  why=$(unshare --mount --net --pid --fork true 2>&1) ||
+    { echo "namespaces cannot be made (${why:-unshare failed})"; return; }
   grep -qw overlay /proc/filesystems || modprobe overlay 2>/dev/null ||
     echo "the kernel has no overlay file system"
 }
@@ -155,8 +155,8 @@ lab_enter()
   lab_lock
   lab_sweep_stale
   export LAB_ID=$$
-  unshare --mount --pid --fork --kill-child=KILL --propagation private --mount-proc \
-    -- "$BASH" "$0" "$@" <&0 &
+  setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child=KILL --propagation private \
+    --mount-proc -- "$BASH" "$0" "$@" <&0 &
   child=$!
   trap 'lab_interrupt $child' INT TERM HUP
   wait $child || rc=$?
