@@ -129,15 +129,16 @@ int feed_record_member(
 	int rc = member_read(t, project, user, &m, &uid, &role);
 	if (rc <= 0)
 		return rc;
-	/* Who has left keeps a name and a home here, and nothing that opens a door. */
-	if (m.state != SNAP_ENDED) {
+	/*
+	 * Who has left keeps a name and a home here, and no permission. Their keys stay too: hosts
+	 * show them barred, so that whoever holds one is told why it opens nothing any more.
+	 */
+	if (m.state != SNAP_ENDED)
 		rc = role_host_perms(t, role, &m.perms);
-		if (rc < 0)
-			return rc;
+	if (rc >= 0)
 		rc = keys_read(t, user, &m);
-		if (rc < 0)
-			return rc;
-	}
+	if (rc < 0)
+		return rc;
 	feed_body_member(&body, &m);
 	if (buf_error(&body) < 0)
 		return buf_error(&body);

@@ -325,7 +325,7 @@ TEST("D2 a feed has its project and its members, with what their roles allow on 
 	mirror_clear(&m);
 }
 
-TEST("FEATURES 3 who has left stays in the feed as ended, without keys and rights")
+TEST("FEATURES 3 who has left stays in the feed as ended, without rights, their keys kept for the barred form")
 {
 	struct mirror m = {0};
 	struct feed_member member;
@@ -346,7 +346,7 @@ TEST("FEATURES 3 who has left stays in the feed as ended, without keys and right
 	EXPECT_INT(member.state, SNAP_ENDED);
 	EXPECT_INT(member.ended_at, 77);
 	EXPECT_INT(member.perms, 0);
-	EXPECT_INT(member.nkeys, 0);
+	EXPECT_INT(member.nkeys, 1);
 	EXPECT_STR(member.home, "/efs/home/user1001");
 	mirror_clear(&m);
 }
