@@ -22,6 +22,7 @@
 #include "domain.h"
 #include "host_feed.h"
 #include "host_name.h"
+#include "ratelimit.h"
 
 #define ASSERTION_SECONDS 300
 #define ASSERTION_SKEW	  60
@@ -232,8 +233,10 @@ static void refuse(const struct request *rq, struct reply *rp, const char *error
 {
 	log_event(LOG_LEVEL_WARN, "host-refused", "peer", "%s", rq->peer ? rq->peer : "", "why",
 	    "%s", why, NULL);
-	reply_json(rp, strcmp(error, "invalid_client") == 0 ? 401 : 400,
-	    json_pack("{s:s}", "error", error));
+	int status = strcmp(error, "invalid_client") == 0 ? 401
+		     : strcmp(error, "slow_down") == 0	  ? 429
+							  : 400;
+	reply_json(rp, status, json_pack("{s:s}", "error", error));
 }
 
 static const char *grant_errno(int r)
@@ -252,16 +255,53 @@ static const char *grant_errno(int r)
 	}
 }
 
+#define HOST_KEY_MAX 24
+
+static void host_key(const struct grant *g, char out[static HOST_KEY_MAX])
+{
+	snprintf(out, HOST_KEY_MAX, "%lld", (long long)g->host);
+}
+
+/*
+ * Counted once the key has been proven: by address, hosts behind one would hurt each other, and by
+ * a host's name alone anybody could use up its share.
+ */
+static bool grant_affords(struct grant *g, struct reply *rp)
+{
+	char key[HOST_KEY_MAX];
+
+	host_key(g, key);
+	unsigned wait = ratelimit_take(RATELIMIT_ACCESS_HOST, key);
+	if (wait) {
+		refuse(g->rq, rp, "slow_down", "too many access tokens");
+		rp->retry_after = wait;
+	}
+	return wait == 0;
+}
+
+/* One that was sent before: whoever has overheard it has not the key. */
+static void grant_return(const struct grant *g)
+{
+	char key[HOST_KEY_MAX];
+
+	host_key(g, key);
+	ratelimit_return(RATELIMIT_ACCESS_HOST, key);
+}
+
 static void grant_run(struct grant *g, struct reply *rp)
 {
 	int r = store_tx(g->rq->db, STORE_READ, key_tx, g);
 
 	if (r == 0)
 		r = jws_check(&g->jws, g->key);
+	if (r == 0 && !grant_affords(g, rp))
+		return;
 	if (r == 0)
 		r = token_new(g);
 	if (r == 0)
 		r = store_tx(g->rq->db, STORE_WRITE, grant_tx, g);
+	if (r == -EEXIST)
+		grant_return(g);
 	const char *why = grant_errno(r);
 	if (why)
 		refuse(g->rq, rp, "invalid_client", why);

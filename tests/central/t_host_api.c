@@ -520,6 +520,36 @@ TEST(
 
 /* ---- assertions ------------------------------------------------------------------------------ */
 
+TEST("L4.5 a host that asks for tokens without end hurts itself, none behind the same address")
+{
+	struct host h, neighbour;
+	char error[64];
+	int n = 0;
+
+	world();
+	enrol(&h, "lab", "busy1");
+	enrol(&neighbour, "lab", "busy2");
+	while (n < 200 && exchange_claims(&h, claims_of(&h), h.token, error) == 200)
+		n++;
+	EXPECT_INT(n, 60);
+	EXPECT_INT(exchange_claims(&h, claims_of(&h), h.token, error), 429);
+	EXPECT_STR(error, "slow_down");
+	authenticate(&neighbour);
+	/* Who has not its key cannot use up its share, nor who has overheard an assertion. */
+	for (int i = 0; i < 80; i++)
+		EXPECT_INT(exchange_claims(&h, claims_of(&neighbour), h.token, error), 401);
+	struct buf b = BUF_INIT(JWS_MAX);
+	json_t *claims = claims_of(&neighbour);
+
+	EXPECT_INT(jws_make("JWT", claims, neighbour.seed, &b), 0);
+	json_decref(claims);
+	EXPECT_INT(exchange(buf_str(&b), neighbour.token, error), 200);
+	for (int i = 0; i < 80; i++)
+		EXPECT_INT(exchange(buf_str(&b), neighbour.token, error), 401);
+	buf_free(&b);
+	authenticate(&neighbour);
+}
+
 TEST("D2 RFC 7523 a host gets an access token for an assertion, once")
 {
 	struct host h;
