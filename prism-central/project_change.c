@@ -7,6 +7,7 @@
 #include "invitation.h"
 #include "member.h"
 #include "project.h"
+#include "ratelimit.h"
 #include "register.h"
 
 static const char sql_insert[] =
@@ -151,7 +152,16 @@ static int post_tx(struct tx *t, struct act *a)
 void project_post(struct request *rq, struct reply *rp)
 {
 	struct act a = {.fn = post_tx, .rq = rq, .status = 201};
-	act_run(&a, STORE_WRITE, rp);
+	unsigned wait = ratelimit_take(RATELIMIT_PROJECT_USER, rq->who.name);
+	if (wait) {
+		reply_error(rp, API_TOO_MANY_REQUESTS, "Too many projects: wait %u seconds.", wait);
+		rp->retry_after = wait;
+		return;
+	}
+	int r = act_do(&a, STORE_WRITE);
+	if (r || a.authz.rank == RANK_SUPERADMIN)
+		ratelimit_return(RATELIMIT_PROJECT_USER, rq->who.name);
+	act_reply(&a, r, rp);
 }
 
 /* ---- change ---------------------------------------------------------------------------------- */
@@ -197,6 +207,78 @@ static int patch_tx(struct tx *t, struct act *a)
 	struct project p;
 	int64_t id = a->authz.project;
 	int r = read_values(a, &v);
+	if (!r)
+		r = project_get(t, id, a->rq->who.id, a->rq->now, &p);
+	if (r)
+		return r;
+	a->json = project_json(&p);
+	struct request as = *a->rq;
+	as.project = id;
+	return audit_object(
+	    t, &as, "project.create", "project", slug, json_pack("{sI}", "gid", (json_int_t)p.gid));
+}
+
+void project_post(struct request *rq, struct reply *rp)
+{
+	struct act a = {.fn = post_tx, .rq = rq, .status = 201};
+	unsigned wait = ratelimit_take(RATELIMIT_PROJECT_USER, rq->who.name);
+	if (wait) {
+		reply_error(rp, API_TOO_MANY_REQUESTS, "Too many projects: wait %u seconds.", wait);
+		rp->retry_after = wait;
+		return;
+	}
+	int r = act_do(&a, STORE_WRITE);
+	if (r || a.authz.rank == RANK_SUPERADMIN)
+		ratelimit_return(RATELIMIT_PROJECT_USER, rq->who.name);
+	act_reply(&a, r, rp);
+}
+
+/* ---- change ---------------------------------------------------------------------------------- */
+
+/* Some fields ask for more than the route does. */
+static int need(struct tx *t, struct act *a, const char *permission)
+{
+	int r = authz_permits(t, &a->authz, permission);
+	if (r < 0)
+		return r;
+	return r ? 0 : act_fail(a, API_FORBIDDEN, NULL);
+}
+
+static int change_state(struct tx *t, struct act *a, const struct project *p, const char *state)
+{
+	int r = strcmp(p->state, "archived") ? 0 : need(t, a, "projects:delete");
+	return r ? r : tx_exec(t, sql_state, "isi", p->id, state, (int64_t)0);
+}
+
+static int change_budget(struct tx *t, struct act *a, const struct values *v)
+{
+	int r = need(t, a, "budget:edit");
+	return r ? r : set_budget(t, a->authz.project, v->cents);
+}
+
+static int changed(struct tx *t, struct act *a, const char *action, json_t *detail)
+{
+	struct project p;
+	int r = feed_touch_project(t, a->authz.project);
+	if (!r)
+		r = project_get(t, a->authz.project, a->rq->who.id, a->rq->now, &p);
+	if (r) {
+		json_decref(detail);
+		return r;
+	}
+	a->json = project_json(&p);
+	return audit_object(t, a->rq, action, "project", p.slug, detail);
+}
+
+static int patch_tx(struct tx *t, struct act *a)
+{
+	struct values v;
+	struct project p;
+	int64_t id = a->authz.project;
+	int r = read_values(a, &v);
+	if (!r && !v.name && !v.contact && !v.state && !v.budget)
+		return act_fail(a, API_BAD_REQUEST,
+		    "\"name\", \"contact\", \"state\" or \"budget\" is needed.");
 	if (!r)
 		r = project_get(t, id, a->rq->who.id, a->rq->now, &p);
 	if (!r && !strcmp(p.state, "archived") && !v.state)

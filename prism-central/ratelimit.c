@@ -24,6 +24,7 @@ static const struct rule {
     [RATELIMIT_TOKEN_PEER] = {120, 1000},
     [RATELIMIT_ENROL_PEER] = {120, 1000},
     [RATELIMIT_MAIL_PEER] = {200, 5000},
+    [RATELIMIT_PROJECT_USER] = {20, 180000},
     [RATELIMIT_ACCESS_HOST] = {60, 60000},
 };
 

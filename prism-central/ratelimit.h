@@ -20,6 +20,7 @@ enum ratelimit {
 	RATELIMIT_TOKEN_PEER,	  /* look-ups of invitations by their secret, from one address */
 	RATELIMIT_ENROL_PEER,	  /* enrolments from one address */
 	RATELIMIT_MAIL_PEER,	  /* requests that send something to somebody, by one person */
+	RATELIMIT_PROJECT_USER,	  /* projects, each with two group ids for ever, by one person */
 	RATELIMIT_ACCESS_HOST,	  /* access tokens of one host, which has proven who it is */
 	RATELIMIT_KINDS,
 };

@@ -158,6 +158,58 @@ TEST("L4.5 the holder of an invitation cannot have passwords hashed without end"
 	free(token);
 }
 
+static int64_t fake_ms;
+
+static int64_t fake_clock(void)
+{
+	return fake_ms;
+}
+
+static struct answer create(const struct person *by, int n)
+{
+	char slug[32];
+	snprintf(slug, sizeof(slug), "many-%d", n);
+	return ask(HTTP_POST, by->token, "projects", json_pack("{ss}", "slug", slug));
+}
+
+static int created(const struct person *by, int n)
+{
+	struct answer a = create(by, n);
+	answer_clear(&a);
+	return a.status;
+}
+
+TEST("L4.5 nobody uses up the group ids, each good once, with projects without end")
+{
+	enum { BURST = 20 };
+	int n = 0;
+	world();
+	struct person olga = person("olga"), otto = person("otto");
+	project(&olga, "lab");
+	project(&otto, "own");
+	world_limits = true;
+	ratelimit_reset(fake_clock);
+	while (n < BURST)
+		EXPECT_INT(created(&olga, n++), 201);
+	struct answer a = create(&olga, n);
+	EXPECT_STR(a.code, "TOO_MANY_REQUESTS");
+	EXPECT_INT(a.status, 429);
+	EXPECT_INT(a.retry_after, 180);
+	answer_clear(&a);
+	/* The other person's count is their own; what made nothing counts for nothing. */
+	EXPECT_INT(created(&otto, 0), 409);
+	for (int i = 0; i < BURST; i++)
+		EXPECT_INT(created(&otto, 100 + i), 201);
+	EXPECT_INT(created(&otto, 99), 429);
+	fake_ms += 180 * 1000;
+	EXPECT_INT(created(&olga, n), 201);
+	EXPECT_INT(created(&olga, n + 1), 429);
+	/* Whoever sets up a deployment is not a person who could not do worse. */
+	for (int i = 0; i < 2 * BURST; i++)
+		EXPECT_INT(created(&chief, 200 + i), 201);
+	ratelimit_reset(NULL);
+}
+
 TEST("L4.5 strangers who ask for login nonces do not push out the owner's own")
 {
 	world();
