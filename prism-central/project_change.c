@@ -201,73 +201,12 @@ static int changed(struct tx *t, struct act *a, const char *action, json_t *deta
 	return audit_object(t, a->rq, action, "project", p.slug, detail);
 }
 
-static int patch_tx(struct tx *t, struct act *a)
+/* What a project has, and nothing else that the body brought along. */
+static json_t *change_detail(const struct values *v)
 {
-	struct values v;
-	struct project p;
-	int64_t id = a->authz.project;
-	int r = read_values(a, &v);
-	if (!r)
-		r = project_get(t, id, a->rq->who.id, a->rq->now, &p);
-	if (r)
-		return r;
-	a->json = project_json(&p);
-	struct request as = *a->rq;
-	as.project = id;
-	return audit_object(
-	    t, &as, "project.create", "project", slug, json_pack("{sI}", "gid", (json_int_t)p.gid));
-}
-
-void project_post(struct request *rq, struct reply *rp)
-{
-	struct act a = {.fn = post_tx, .rq = rq, .status = 201};
-	unsigned wait = ratelimit_take(RATELIMIT_PROJECT_USER, rq->who.name);
-	if (wait) {
-		reply_error(rp, API_TOO_MANY_REQUESTS, "Too many projects: wait %u seconds.", wait);
-		rp->retry_after = wait;
-		return;
-	}
-	int r = act_do(&a, STORE_WRITE);
-	if (r || a.authz.rank == RANK_SUPERADMIN)
-		ratelimit_return(RATELIMIT_PROJECT_USER, rq->who.name);
-	act_reply(&a, r, rp);
-}
-
-/* ---- change ---------------------------------------------------------------------------------- */
-
-/* Some fields ask for more than the route does. */
-static int need(struct tx *t, struct act *a, const char *permission)
-{
-	int r = authz_permits(t, &a->authz, permission);
-	if (r < 0)
-		return r;
-	return r ? 0 : act_fail(a, API_FORBIDDEN, NULL);
-}
-
-static int change_state(struct tx *t, struct act *a, const struct project *p, const char *state)
-{
-	int r = strcmp(p->state, "archived") ? 0 : need(t, a, "projects:delete");
-	return r ? r : tx_exec(t, sql_state, "isi", p->id, state, (int64_t)0);
-}
-
-static int change_budget(struct tx *t, struct act *a, const struct values *v)
-{
-	int r = need(t, a, "budget:edit");
-	return r ? r : set_budget(t, a->authz.project, v->cents);
-}
-
-static int changed(struct tx *t, struct act *a, const char *action, json_t *detail)
-{
-	struct project p;
-	int r = feed_touch_project(t, a->authz.project);
-	if (!r)
-		r = project_get(t, a->authz.project, a->rq->who.id, a->rq->now, &p);
-	if (r) {
-		json_decref(detail);
-		return r;
-	}
-	a->json = project_json(&p);
-	return audit_object(t, a->rq, action, "project", p.slug, detail);
+	json_t *budget = v->budget ? json_deep_copy(v->budget) : NULL;
+	return json_pack("{ss*, ss*, ss*, so*}", "name", v->name, "contact", v->contact, "state",
+	    v->state, "budget", budget);
 }
 
 static int patch_tx(struct tx *t, struct act *a)
@@ -291,7 +230,7 @@ static int patch_tx(struct tx *t, struct act *a)
 		r = tx_exec(t, sql_name, "is", id, v.name);
 	if (!r && v.contact)
 		r = tx_exec(t, sql_contact, "is", id, v.contact);
-	return r ? r : changed(t, a, "project.change", json_deep_copy(a->rq->body));
+	return r ? r : changed(t, a, "project.change", change_detail(&v));
 }
 
 void project_patch(struct request *rq, struct reply *rp)

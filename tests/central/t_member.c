@@ -193,6 +193,33 @@ TEST("S1.26 projects: who makes them, their groups, budget and states")
 	    "200");
 }
 
+TEST("D2 the audit chain keeps of a change what a project has, and nothing that came along")
+{
+	stage();
+	char *long_text = calloc(1, 30001);
+	memset(long_text, 'x', 30000);
+	json_t *body = json_pack("{ss, ss, ss, so}", "name", "New", "hobby", "secret-hobby", "big",
+	    long_text, "budget", json_null());
+	free(long_text);
+	EXPECT_STR(outcome(HTTP_PATCH, olga.token, "projects/lab", body), "200");
+	EXPECT_INT(sql_int("SELECT COUNT(*) FROM audit WHERE action = 'project.change' AND"
+			   " detail = '{\"budget\":null,\"name\":\"New\"}'"),
+	    1);
+	EXPECT_STR(
+	    outcome(HTTP_PATCH, olga.token, "projects/lab",
+		json_pack("{ss, ss, sf}", "contact", "Olga", "state", "paused", "budget", 19.5)),
+	    "200");
+	EXPECT_INT(sql_int("SELECT COUNT(*) FROM audit WHERE detail ="
+			   " '{\"budget\":19.5,\"contact\":\"Olga\",\"state\":\"paused\"}'"),
+	    1);
+	EXPECT_STR(
+	    outcome(HTTP_PATCH, olga.token, "projects/lab", json_pack("{ss}", "hobby", "none")),
+	    "BAD_REQUEST");
+	EXPECT_STR(outcome(HTTP_PATCH, olga.token, "projects/lab", json_object()), "BAD_REQUEST");
+	EXPECT_INT(sql_int("SELECT COUNT(*) FROM audit WHERE detail LIKE '%hobby%'"), 0);
+	EXPECT_INT(sql_int("SELECT COUNT(*) FROM audit WHERE action = 'project.change'"), 2);
+}
+
 TEST("S3.1 organizations: a superadmin makes them, their owners say who belongs")
 {
 	stage();
