@@ -175,6 +175,7 @@ def test_gate(s):
         "two equal Content-Length": post + h + b"Content-Length: 0\r\nContent-Length: 0\r\n\r\n",
         "Content-Length and Transfer-Encoding":
             post + h + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "a chunked body": post + h + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
         "Transfer-Encoding twice":
             post + h + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "an unknown Transfer-Encoding": post + h + b"Transfer-Encoding: xchunked\r\n\r\nABCDE",
@@ -229,13 +230,6 @@ def test_good(s):
     say(h.get("cache-control") == "no-store" and h.get("x-content-type-options") == "nosniff" and
         "server" not in h and re.fullmatch("[0-9a-f]{16}", h.get("x-request-id", "")) is not None,
         "D2 every reply has the security headers and a request id")
-    k = dial(s)
-    k.sendall(head("POST", "/echo/c", "Transfer-Encoding: chunked\r\n"
-                   "Content-Type: application/json\r\n") +
-              b'3\r\n{"a\r\n5\r\n":1 }\r\n0\r\n\r\n')
-    st, _, b = read_reply(k)
-    say(st == 200 and json.loads(b)["body"] == {"a": 1}, "D2 a chunked body is read")
-    k.close()
     for m in ("PUT", "PATCH", "DELETE"):
         st, _, b = ask(s, m, "/echo/m", '{"reason":"x"}')
         say(st == 200 and json.loads(b)["body"] == {"reason": "x"}, "D2 %s takes a body" % m)
@@ -491,13 +485,6 @@ def test_proxy():
     two = "X-Forwarded-For: 203.0.113.1\r\nX-Forwarded-For: 198.51.100.9\r\n"
     _, _, b = ask(s, "GET", "/who", extra=two)
     say(json.loads(b)["peer"] == "198.51.100.9", "D2 of two such headers, the proxy's is the last")
-    k = dial(s)
-    k.sendall(head("POST", "/whoever", "X-Forwarded-For: 198.51.100.9\r\nTransfer-Encoding: chunked\r\n"
-                   "Content-Type: application/json\r\n") + b"2\r\n{}\r\n0\r\n"
-              b"X-Forwarded-For: 203.0.113.1\r\n\r\n")
-    _, _, b = read_reply(k)
-    say(json.loads(b).get("peer") == "198.51.100.9", "D2 what comes behind the body is no proxy's word")
-    k.close()
     s.stop()
 
 
