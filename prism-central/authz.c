@@ -130,8 +130,12 @@ static int scope_org(struct check *c)
 	if (!r)
 		r = organization_find(c->t, name, &c->out->org);
 	if (r == -ENOENT)
-		return refuse(c, c->superadmin ? API_NOT_FOUND : API_FORBIDDEN);
-	return r ? r : check_role(c, sql_org_role, c->out->org, API_FORBIDDEN);
+		return refuse(c, c->superadmin ? API_NOT_FOUND : API_ORG_FORBIDDEN);
+	if (!r)
+		r = check_role(c, sql_org_role, c->out->org, API_ORG_FORBIDDEN);
+	if (r == -ECANCELED && *c->error == API_FORBIDDEN)
+		return refuse(c, API_ORG_FORBIDDEN);
+	return r;
 }
 
 static int scope_project(struct check *c)

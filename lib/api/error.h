@@ -17,7 +17,10 @@
 	X(BAD_CREDENTIALS, 401, "Wrong username or password.",                                     \
 	    "Check both and try again; ask your administrator to reset the password.")             \
 	X(FORBIDDEN, 403, "You do not have permission to do this.",                                \
-	    "Ask an owner or admin of the project.")                                               \
+	    "Ask an owner or admin of the project, or the administrator of Prism.")                \
+	X(ORG_FORBIDDEN, 403, "You may not do this in this organization.",                         \
+	    "Ask an owner of the organization, or the administrator of Prism, for a role in it "   \
+	    "that allows it.")                                                                     \
 	X(ACCOUNT_SUSPENDED, 403, "Your account is suspended.", "Ask your administrator.")         \
 	X(NOT_FOUND, 404, "There is no such thing here.", "Check the name.")                       \
 	X(PROJECT_NOT_FOUND, 404, "Project not found.", "Run: prism project list")                 \

@@ -134,7 +134,7 @@ static enum api_error expect_org(const struct route *r, enum who w)
 		return API_OK;
 	for (size_t i = 0; i < ARRAY_SIZE(org_rules); i++)
 		if (!strcmp(org_rules[i].permission, r->permission))
-			return w == STRANGER && org_rules[i].member ? API_OK : API_FORBIDDEN;
+			return w == STRANGER && org_rules[i].member ? API_OK : API_ORG_FORBIDDEN;
 	test_fail(__FILE__, __LINE__, "%s %s has no rule here", r->path, r->permission);
 }
 

@@ -145,7 +145,7 @@ TEST("S1.26 projects: who makes them, their groups, budget and states")
 	sql("DELETE FROM organization_members WHERE user_id IN (SELECT id FROM users WHERE"
 	    " username = 'vic')");
 	EXPECT_STR(outcome(HTTP_POST, vic.token, "projects", json_pack("{ss}", "slug", "vics")),
-	    "FORBIDDEN");
+	    "ORG_FORBIDDEN");
 	EXPECT_STR(outcome(HTTP_POST, olga.token, "projects", json_pack("{ss}", "slug", "lab")),
 	    "NAME_TAKEN");
 	static const char *const bad[] = {"Lab", "x", "lab-ro", "1lab", "a b", "lab-", "../x"};
@@ -234,10 +234,10 @@ TEST("S3.1 organizations: a superadmin makes them, their owners say who belongs"
 	    "NAME_TAKEN");
 	EXPECT_STR(outcome(HTTP_POST, olga.token, "projects",
 		       json_pack("{ss, ss}", "slug", "cells", "organization", "bio")),
-	    "FORBIDDEN");
+	    "ORG_FORBIDDEN");
 	EXPECT_STR(outcome(HTTP_PUT, olga.token, "organizations/bio/members/olga",
 		       json_pack("{ss}", "role", "owner")),
-	    "FORBIDDEN");
+	    "ORG_FORBIDDEN");
 	EXPECT_STR(outcome(HTTP_PUT, chief.token, "organizations/bio/members/olga",
 		       json_pack("{ss}", "role", "member")),
 	    "200");
@@ -249,7 +249,7 @@ TEST("S3.1 organizations: a superadmin makes them, their owners say who belongs"
 	    "200");
 	EXPECT_STR(outcome(HTTP_POST, olga.token, "projects",
 		       json_pack("{ss, ss}", "slug", "cells2", "organization", "bio")),
-	    "FORBIDDEN");
+	    "ORG_FORBIDDEN");
 }
 
 /* ---- two owners, each throwing the other out ---------------------------------------------------

@@ -77,6 +77,10 @@ says 1 "This address has a pending invitation" "Revoke it first"; tap $? "S1.29 
 
 run as alice prism invitation send x@uni.edu --project second
 says 1 "You do not have permission" "Ask an owner or admin"; tap $? "S1.8 a member cannot invite"
+run as alice prism project create alices
+says 1 "You may not do this in this organization" "Ask an owner of the organization"
+tap $? "S1.26 who is in no organization makes no project: whom to ask"
+! has "$err" "of the project"; tap $? "S1.26 and no project is spoken of"
 run as boss prism invitation send x@uni.edu --project nowhere
 says 1 "Project not found" "prism project list"; tap $? "S1.8 the project must exist"
 run as boss prism invitation send not-an-address --project second
