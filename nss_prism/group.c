@@ -7,7 +7,7 @@ _hot_ enum nss_status find_name(const struct map_view *v, const char *name, size
 {
 	bool split = (map_load(&v->region->flags) & SNAP_SPLIT_NAMES) != 0;
 	bool of_group = snap_name_of_group(name, n);
-	uint64_t hash = snap_hash_name(v->seed, name, n), at;
+	uint64_t hash = snap_hash_name(map_load(&v->region->seed), name, n), at;
 	struct snap_table people;
 
 	if (of_group || !split) {

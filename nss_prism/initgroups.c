@@ -87,7 +87,8 @@ enum nss_status _nss_prism_initgroups_dyn(const char *user, gid_t group, long *s
 			return entry_no_data(errnop);
 		if (n - 1 < SNAP_NAME_MAX)
 			at = snap_find_name(v.base, v.size, &v.table,
-			    snap_hash_name(v.seed, user, n), user, n, sizeof(struct snap_person));
+			    snap_hash_name(map_load(&v.region->seed), user, n), user, n,
+			    sizeof(struct snap_person));
 		status = at == 0 ? NSS_STATUS_NOTFOUND
 				 : append(v.region, v.base + at, v.size - at, group, &a, &end);
 	} while (map_changed(&v));

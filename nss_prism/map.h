@@ -51,7 +51,6 @@ struct map_view {
 	uint64_t seq;
 	const uint8_t *base;
 	uint64_t size;
-	uint64_t seed;
 	struct snap_table table; /* the one that map_begin() was asked for */
 };
 
@@ -82,14 +81,14 @@ _hot_ bool map_begin(struct map_view *v, enum snap_section which)
 				return false;
 		}
 		v->region = r;
-		v->seq = __atomic_load_n(&r->seq, __ATOMIC_ACQUIRE);
+		/* An odd one is none: what is compared with it below is then different. */
+		v->seq = __atomic_load_n(&r->seq, __ATOMIC_ACQUIRE) & ~1ull;
 		v->base = __atomic_load_n(&r->base, __ATOMIC_RELAXED);
 		v->size = map_load(&r->size);
-		v->seed = map_load(&r->seed);
 		table = map_load(&r->table[which]);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		/* All of these belong together; or the region was given away: look again. */
-		if (__builtin_expect((v->seq & 1) != 0 || map_load(&r->seq) != v->seq, 0))
+		if (__builtin_expect(map_load(&r->seq) != v->seq, 0))
 			continue;
 		v->table.slots = v->base + (table & UINT32_MAX) * SNAP_ALIGN;
 		v->table.mask = (uint32_t)(table >> 32);

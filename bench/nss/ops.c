@@ -137,6 +137,7 @@ const struct op ops[] = {
     {"pwuid_miss", false, true, call_pwuid, FUNCTION(getpwuid)},
     {"grnam", true, false, call_grnam, FUNCTION(getgrnam)},
     {"grnam_miss", true, true, call_grnam, FUNCTION(getgrnam)},
+    {"grnam_none", false, true, call_grnam, FUNCTION(getgrnam)},
     {"grgid", true, false, call_grgid, FUNCTION(getgrgid)},
     {"grgid_miss", true, true, call_grgid, FUNCTION(getgrgid)},
     {"initgr", false, false, call_initgr, FUNCTION(initgroups)},
