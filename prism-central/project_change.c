@@ -72,7 +72,7 @@ static int set_budget(struct tx *t, int64_t project, int64_t cents)
 
 /* ---- create ---------------------------------------------------------------------------------- */
 
-/* "Dr. Chen <chen@uni.edu>", as far as it fits. */
+/* "Dr. Chen <chen@uni.edu>", as far as it fits and they have an address. */
 static int contact_of(struct tx *t, int64_t user, char out[GECOS_MAX + 1])
 {
 	struct user u;
@@ -81,7 +81,7 @@ static int contact_of(struct tx *t, int64_t user, char out[GECOS_MAX + 1])
 	if (r < 0)
 		return r;
 	snprintf(text, sizeof(text), "%s <%s>", u.name, u.email);
-	snprintf(out, GECOS_MAX + 1, "%s", gecos_valid(text) ? text : u.name);
+	snprintf(out, GECOS_MAX + 1, "%s", u.email[0] && gecos_valid(text) ? text : u.name);
 	return 0;
 }
 

@@ -35,6 +35,8 @@ const struct route routes[] = {
 	{HTTP_GET, V1 "/users/{}", "self", SCOPE_SELF, user_get},
 	{HTTP_POST, V1 "/users/{}/suspend", "users:suspend", SCOPE_DEPLOYMENT, user_suspend},
 	{HTTP_POST, V1 "/users/{}/resume", "users:suspend", SCOPE_DEPLOYMENT, user_resume},
+	{HTTP_DELETE, V1 "/users/{}/emails/{}", "users:emails:release", SCOPE_DEPLOYMENT,
+	    user_email_release},
 
 	{HTTP_GET, V1 "/organizations", "self", SCOPE_SELF, organization_list},
 	{HTTP_POST, V1 "/organizations", "orgs:create", SCOPE_DEPLOYMENT, organization_post},

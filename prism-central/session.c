@@ -139,8 +139,7 @@ static int login_find_tx(struct tx *t, struct act *a)
 	struct login_act *l = (struct login_act *)a;
 	l->encoded[0] = '\0';
 	l->user = (struct user){0};
-	int r = strchr(l->login, '@') ? user_by_email(t, l->login, &l->user)
-				      : user_by_name(t, l->login, &l->user);
+	int r = user_find(t, l->login, &l->user);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	_cleanup_rows_ struct rows *rows = NULL;

@@ -71,6 +71,12 @@ int user_by_email(struct tx *t, const char *email, struct user *ret)
 	return n < 0 ? n : user_read(r, ret);
 }
 
+int user_find(struct tx *t, const char *name_or_email, struct user *ret)
+{
+	return strchr(name_or_email, '@') ? user_by_email(t, name_or_email, ret)
+					  : user_by_name(t, name_or_email, ret);
+}
+
 json_t *user_json(const struct user *u)
 {
 	return json_pack("{so, ss, ss, ss, sI, sI, ss, ss, sb}", "id", json_id(u->id), "username",

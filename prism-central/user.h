@@ -19,7 +19,7 @@ struct user {
 	bool superadmin, active, has_password;
 	char username[USERNAME_MAX + 1];
 	char name[GECOS_MAX + 1];
-	char email[EMAIL_MAX + 1];
+	char email[EMAIL_MAX + 1]; /* "" once it was released */
 	char home[256];
 	char state[16];
 };
@@ -28,6 +28,8 @@ struct user {
 int user_by_id(struct tx *t, int64_t id, struct user *ret);
 int user_by_name(struct tx *t, const char *username, struct user *ret);
 int user_by_email(struct tx *t, const char *email, struct user *ret);
+/* By either: no username has an "@". */
+int user_find(struct tx *t, const char *name_or_email, struct user *ret);
 
 json_t *user_json(const struct user *u);
 
@@ -70,5 +72,6 @@ void user_post(struct request *rq, struct reply *rp);
 void user_get(struct request *rq, struct reply *rp);
 void user_suspend(struct request *rq, struct reply *rp);
 void user_resume(struct request *rq, struct reply *rp);
+void user_email_release(struct request *rq, struct reply *rp);
 
 #endif

@@ -25,6 +25,7 @@ static const char sql_suspend[] =
     "UPDATE users SET state = 'suspended', ended_at = $2 WHERE id = $1 AND state = 'active'";
 static const char sql_resume[] =
     "UPDATE users SET state = 'active', ended_at = 0 WHERE id = $1 AND state = 'suspended'";
+static const char sql_email_release[] = "DELETE FROM emails WHERE user_id = $1 AND canonical = $2";
 
 /* ---- oneself --------------------------------------------------------------------------------- */
 
@@ -164,7 +165,7 @@ void me_password(struct request *rq, struct reply *rp)
 static int user_get_tx(struct tx *t, struct act *a)
 {
 	struct user u;
-	int r = user_by_name(t, a->rq->arg[0], &u);
+	int r = user_find(t, a->rq->arg[0], &u);
 	if (r == -ENOENT || (!r && u.id != a->rq->who.id && a->authz.rank < RANK_SUPERADMIN))
 		return act_fail(a, API_USER_NOT_FOUND, NULL);
 	if (!r)
@@ -297,5 +298,37 @@ void user_suspend(struct request *rq, struct reply *rp)
 void user_resume(struct request *rq, struct reply *rp)
 {
 	struct act a = {.fn = resume_tx, .rq = rq, .status = 200};
+	act_run(&a, STORE_WRITE, rp);
+}
+
+/*
+ * The sender of an invitation holds its token, so an account may have an address that is not its
+ * person's. Set free, the address can be invited again; the account stays as it is without it.
+ */
+static int release_tx(struct tx *t, struct act *a)
+{
+	char canonical[EMAIL_MAX + 1];
+	struct user u;
+	int r = user_find(t, a->rq->arg[0], &u);
+	if (r < 0)
+		return r == -ENOENT ? act_fail(a, API_USER_NOT_FOUND, NULL) : r;
+	if (!email_canonical(a->rq->arg[1], canonical))
+		return act_fail(a, API_NOT_FOUND, "This is not an email address.");
+	r = tx_exec(t, sql_email_release, "is", u.id, canonical);
+	if (!r && !tx_changes(t))
+		return act_fail(a, API_NOT_FOUND, "%s does not have this address.", u.username);
+	if (!r)
+		r = audit_object(t, a->rq, "user.email-release", "user", u.username,
+		    json_pack("{ss}", "email", canonical));
+	if (!r)
+		r = user_by_id(t, u.id, &u);
+	if (!r)
+		a->json = user_json(&u);
+	return r;
+}
+
+void user_email_release(struct request *rq, struct reply *rp)
+{
+	struct act a = {.fn = release_tx, .rq = rq, .status = 200};
 	act_run(&a, STORE_WRITE, rp);
 }

@@ -223,6 +223,30 @@ static int user_provision(struct cli *c)
 	return r;
 }
 
+/* ---- release-email ----------------------------------------------------------------------------*/
+
+static int user_release_email(struct cli *c)
+{
+	_cleanup_json_ json_t *user = NULL;
+	const char *email = c->args->pos[0];
+	int r =
+	    api_call(c, "DELETE", api_path("/users/", email, "/emails/", email, NULL), NULL, &user);
+
+	if (r)
+		return r;
+	if (c->json) {
+		out_json(user);
+		return STATUS_OK;
+	}
+	out_title(ICON_DONE, "Address Released");
+	out_fields(
+	    (struct out_field[]){{"Email", email}, {"Username", text_of(user, "username")}}, 2);
+	out_printf("\n%s stays a member of what they are a member of, without this address.\n"
+		   "Its owner can be invited now: prism invitation send EMAIL --project PROJECT\n",
+	    text_of(user, "username"));
+	return STATUS_OK;
+}
+
 /* ---- the table --------------------------------------------------------------------------------*/
 
 static const struct option_spec provision_options[] = {
@@ -235,5 +259,7 @@ const struct command user_commands[] = {
 	"Show your UID and GID, here and on every workstation.", NULL, user_status},
     {"user provision", "", 0, 0, 0, "Make or register your SSH key.", provision_options,
 	user_provision},
+    {"user release-email", "EMAIL", 1, 1, COMMAND_LOGIN,
+	"Take an address from its account, for superadmins.", NULL, user_release_email},
     {NULL},
 };

@@ -262,6 +262,12 @@ say $? "L4.14 the chain verifies"
 ! grep -qE 'pst_|eyJ|correct horse|pi likes|BEGIN SSH|ssh-ed25519 AAAA' "$dir/log"
 say $? "STYLE 18 no token, password or key in the log, at debug level"
 
+# ---- an address that somebody else took ----
+token=$chief
+wants 201 "D6 an account with another's address" POST $v/users '{"username":"mallory","email":"vip+1@uni.edu"}'
+wants 200 "D6 which is set free" DELETE $v/users/mallory/emails/vip%2B1@uni.edu
+is "$(get '[.username, .email] | join("|")')" "mallory|" "D6 and the account stays"
+
 # ---- machines: theirs is t-host.sh; here they are only refused ----
 token=
 wants ENROL_TOKEN "D6 an enrolment needs its token" POST $v/hosts/enrol "$(jq -n '{secret: ("A" * 43), name: "ws1",

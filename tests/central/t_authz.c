@@ -46,6 +46,7 @@ static const struct {
     {"hosts:remove", ADMIN},
     {"users:create", SUPERADMIN},
     {"users:suspend", SUPERADMIN},
+    {"users:emails:release", SUPERADMIN},
     {"orgs:create", SUPERADMIN},
     {"audit:view", SUPERADMIN},
 };

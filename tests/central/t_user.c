@@ -164,6 +164,50 @@ TEST("I2.3 accounts that a superadmin makes have good names and addresses of the
 	EXPECT_INT(sql_int("SELECT COUNT(*) FROM posix_ids WHERE kind = 'user'"), 2);
 }
 
+TEST("D6 an address that somebody else took by accepting their own invitation is set free")
+{
+	static const char vip[] = "users/mallory/emails/VIP@uni.edu";
+	world();
+	struct person mallory = person("mallory"), olga = person("olga");
+	project(&olga, "lab");
+	sql("UPDATE emails SET address = 'Vip@uni.edu', canonical = 'vip@uni.edu' WHERE"
+	    " canonical = 'mallory@uni.edu'");
+	char *token = invite(&olga, "lab", "vip@uni.edu", "member");
+	json_t *body = json_pack("{ss, ss}", "token", token, "username", "vip");
+	EXPECT_STR(
+	    outcome(HTTP_POST, NULL, "invitations/accept", json_deep_copy(body)), "LOGIN_REQUIRED");
+	EXPECT_STR(outcome(HTTP_DELETE, olga.token, vip, NULL), "FORBIDDEN");
+	EXPECT_STR(outcome(HTTP_DELETE, mallory.token, vip, NULL), "FORBIDDEN");
+	EXPECT_STR(
+	    outcome(HTTP_DELETE, chief.token, "users/olga/emails/vip@uni.edu", NULL), "NOT_FOUND");
+	EXPECT_STR(
+	    outcome(HTTP_DELETE, chief.token, "users/mallory/emails/nonsense", NULL), "NOT_FOUND");
+	EXPECT_STR(outcome(HTTP_DELETE, chief.token, "users/nobody/emails/vip@uni.edu", NULL),
+	    "USER_NOT_FOUND");
+	struct answer a = ask(HTTP_DELETE, chief.token, vip, NULL);
+	EXPECT_INT(a.status, 200);
+	EXPECT_STR(answer_str(&a, "username"), "mallory");
+	EXPECT_STR(answer_str(&a, "email"), "");
+	answer_clear(&a);
+	EXPECT_STR(outcome(HTTP_DELETE, chief.token, vip, NULL), "NOT_FOUND");
+	EXPECT_INT(sql_int("SELECT COUNT(*) FROM audit WHERE action = 'user.email-release' AND"
+			   " object = 'user:mallory' AND detail = '{\"email\":\"vip@uni.edu\"}'"),
+	    1);
+	/* The account stays, with its session, and makes projects; the address has its owner. */
+	EXPECT_STR(outcome(HTTP_GET, mallory.token, "me", NULL), "200");
+	project(&mallory, "own");
+	EXPECT_INT(sql_int("SELECT COUNT(*) FROM projects WHERE contact = 'mallory'"), 1);
+	EXPECT_STR(outcome(HTTP_POST, NULL, "invitations/accept", body), "200");
+	a = ask(HTTP_GET, chief.token, "users/vip@uni.edu", NULL);
+	EXPECT_STR(answer_str(&a, "username"), "vip");
+	answer_clear(&a);
+	EXPECT_STR(outcome(HTTP_GET, mallory.token, "users/vip@uni.edu", NULL), "USER_NOT_FOUND");
+	/* Found by the address alone. */
+	EXPECT_STR(
+	    outcome(HTTP_DELETE, chief.token, "users/vip@uni.edu/emails/vip@uni.edu", NULL), "200");
+	free(token);
+}
+
 TEST("L4.12 the first name of a person reaches the feed when it changes")
 {
 	world();

@@ -77,6 +77,20 @@ says 1 "This address has a pending invitation" "Revoke it first"; tap $? "S1.29 
 
 run as alice prism invitation send x@uni.edu --project second
 says 1 "You do not have permission" "Ask an owner or admin"; tap $? "S1.8 a member cannot invite"
+run as alice prism user release-email late@uni.edu
+says 1 "You do not have permission" "the administrator of Prism"; tap $? "D6 an address is released by a superadmin"
+run as boss prism user release-email nobody@uni.edu
+says 1 "User not found" ""; tap $? "D6 an address that nobody has"
+run as boss prism user release-email late@uni.edu
+[ "$status" = 0 ] && has "$out" "Username: late" && has "$out" "late@uni.edu"
+tap $? "D6 user release-email sets an address free, and says whose it was"
+token=$(invite late@uni.edu second)
+run as real prism invitation accept "$token" --username late2 --yes
+[ "$status" = 0 ]; tap $? "D6 and its owner accepts an invitation to it"
+run as late prism whoami
+[ "$status" = 0 ]; tap $? "D6 the account that had it stays logged in"
+run as boss prism --json user release-email late@uni.edu
+[ "$(jq -r '"\(.username) \(.email)"' <<<"$out")" = "late2 " ]; tap $? "D6 user release-email as JSON"
 run as alice prism project create alices
 says 1 "You may not do this in this organization" "Ask an owner of the organization"
 tap $? "S1.26 who is in no organization makes no project: whom to ask"
