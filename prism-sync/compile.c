@@ -99,8 +99,8 @@ static void add_member(struct work *w, uint32_t feed, struct record *r)
 
 	if (v != VERDICT_OK && v < VERDICT_RESOLVES) {
 		if (r->flags & RECORD_ACTIVE)
-			model_lose(w->model, r->subject);
-		r->flags &= (uint8_t)~RECORD_ACTIVE;
+			model_lose(w->model, r);
+		r->flags &= (uint8_t) ~(RECORD_ACTIVE | RECORD_GROUPS);
 		work_refuse(w, r->subject, r->size > 0 ? r->text : "", v);
 		return;
 	}
@@ -197,8 +197,9 @@ static void judge_membership(struct work *w, struct membership *ms)
 
 	ms->active = now_active;
 	if (r->flags & RECORD_ACTIVE && !login)
-		model_lose(w->model, r->subject);
-	r->flags = (uint8_t)((r->flags & ~RECORD_ACTIVE) | (login ? RECORD_ACTIVE : 0));
+		model_lose(w->model, r);
+	r->flags &= (uint8_t) ~(RECORD_ACTIVE | RECORD_GROUPS);
+	r->flags |= (uint8_t)((login ? RECORD_ACTIVE : 0) | (now_active ? RECORD_GROUPS : 0));
 	p->login |= login;
 	if (!now_active)
 		return;

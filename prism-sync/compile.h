@@ -44,6 +44,12 @@ int compile(struct model *m, const struct config *c, const struct local *l, uint
 void compiled_release(struct compiled *c);
 
 /*
+ * Whether somebody who logs in now has this group, by the generation compiled last. A group outside
+ * this host's range is not Prism's to judge: true.
+ */
+bool compiled_in_group(const struct model *m, const struct config *c, uint32_t uid, uint32_t gid);
+
+/*
  * Write and publish the snapshots in "dir", access first: a right is taken away before the name
  * goes. "keys_gid" is the group that may read the keys, or -1. The identity snapshot stays as it is
  * when it says the same already, that is when *identity (0 at first) is c->identity; *identity is

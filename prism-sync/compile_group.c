@@ -182,6 +182,40 @@ void work_count_groups(struct work *w)
 	each_group_member(w, count_member_of_group);
 }
 
+static bool names_uid(const struct record *group, uint32_t uid)
+{
+	for (size_t i = 0; i < group->nmembers; i++)
+		if (record_group_uid(group, i) == uid)
+			return true;
+	return false;
+}
+
+static bool gives_group(
+    const struct feed *f, const struct record *member, const struct config *c, uint32_t gid)
+{
+	const struct record *g = feed_find(f, FEED_GROUP, gid);
+
+	if (gid == c->gid_first + GID_PRISM_SUDO)
+		return c->allow_sudo && member->perms & SNAP_PERM_SUDO;
+	if (gid == f->project.gid_rw && member->perms & SNAP_PERM_WRITE)
+		return true;
+	return gid == f->project.gid_ro ||
+	       (g != NULL && !(g->flags & RECORD_BROKEN) && names_uid(g, member->subject));
+}
+
+bool compiled_in_group(const struct model *m, const struct config *c, uint32_t uid, uint32_t gid)
+{
+	if (gid < c->gid_first || gid > c->gid_last || gid == c->gid_first + GID_PRISM_USERS)
+		return true;
+	for (size_t k = 0; k < m->nfeeds; k++) {
+		const struct record *r = feed_find(&m->feeds[k], FEED_MEMBER, uid);
+
+		if (r != NULL && r->flags & RECORD_GROUPS && gives_group(&m->feeds[k], r, c, gid))
+			return true;
+	}
+	return false;
+}
+
 /* Ascending for each person, because the groups are visited in their order. */
 void work_fill_groups(struct work *w)
 {

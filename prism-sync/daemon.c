@@ -322,7 +322,7 @@ static int start_services(struct agent *a)
 	if (rc == 0)
 		rc = start_state(a);
 	if (rc == 0)
-		rc = sessions_new(a->event, &a->config, &a->local, &a->sessions);
+		rc = schedule_sessions(a);
 	if (rc == 0)
 		rc = schedule_start(a);
 	if (rc == 0)

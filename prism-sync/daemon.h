@@ -70,6 +70,8 @@ int64_t agent_now(const struct agent *a); /* never before the newest issued_at *
 
 /* schedule.c */
 int schedule_start(struct agent *a);
+/* Make a->sessions, which asks what the generation published last says. */
+int schedule_sessions(struct agent *a);
 void schedule_stop(struct agent *a);
 /* Publish if something differs and nothing speaks against it; otherwise later. */
 void schedule_publish(struct agent *a);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include "base/attr.h"
 #include "model.h"
@@ -31,20 +32,22 @@ struct feed *model_feed(struct model *m, const uint8_t id[static FEED_ID_LEN])
 	return NULL;
 }
 
-void model_lose(struct model *m, uint32_t uid)
+void model_lose(struct model *m, const struct record *r)
 {
-	uint32_t *more = reallocarray(m->lost, m->nlost + 1, sizeof(*more));
+	struct lost *more = reallocarray(m->lost, m->nlost + 1, sizeof(*more));
 
 	if (more == NULL)
 		return;
 	m->lost = more;
-	m->lost[m->nlost++] = uid;
+	more += m->nlost++;
+	more->uid = r->subject;
+	snprintf(more->name, sizeof(more->name), "%s", r->size > 0 ? r->text : "");
 }
 
 static void lose_record(struct model *m, const struct record *r)
 {
 	if (r->flags & RECORD_ACTIVE)
-		model_lose(m, r->subject);
+		model_lose(m, r);
 }
 
 /* ---- manifest -------------------------------------------------------------------------------- */
@@ -233,7 +236,7 @@ static int apply_record(
 		return rc;
 	new->flags |= RECORD_SEEN;
 	if (old != NULL)
-		new->flags |= old->flags &RECORD_ACTIVE;
+		new->flags |= old->flags &(RECORD_ACTIVE | RECORD_GROUPS);
 	table_put(f, new);
 	return 0;
 }

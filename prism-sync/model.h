@@ -16,10 +16,11 @@
 #include "feed/feed.h"
 
 enum record_flag {
-	RECORD_HELD = 1,   /* vanished from a full feed without a tombstone: kept as it was */
-	RECORD_BROKEN = 2, /* its newest form is not understood: the subject is refused */
-	RECORD_SEEN = 4,   /* in the full feed that is being applied */
-	RECORD_ACTIVE = 8, /* gave access in the last generation: its loss ends sessions */
+	RECORD_HELD = 1,    /* vanished from a full feed without a tombstone: kept as it was */
+	RECORD_BROKEN = 2,  /* its newest form is not understood: the subject is refused */
+	RECORD_SEEN = 4,    /* in the full feed that is being applied */
+	RECORD_ACTIVE = 8,  /* gave access in the last generation: its loss ends sessions */
+	RECORD_GROUPS = 16, /* gave its project's groups in the last generation */
 };
 
 struct record {
@@ -56,6 +57,12 @@ struct feed {
 	bool listed;			   /* by the manifest that is being applied */
 };
 
+/* Somebody who lost an active membership; the name is kept because the record may be gone. */
+struct lost {
+	uint32_t uid;
+	char name[USERNAME_MAX + 1];
+};
+
 struct model {
 	uint8_t host_id[FEED_ID_LEN];
 	uint64_t manifest_epoch, manifest_revision;
@@ -64,7 +71,7 @@ struct model {
 	struct feed feeds[FEED_MANIFEST_MAX];
 	size_t nfeeds;
 	uint32_t shrink_percent, shrink_min;
-	uint32_t *lost; /* uids that lost an active membership since model_take_lost() */
+	struct lost *lost; /* since the last publication */
 	size_t nlost;
 };
 
@@ -106,7 +113,7 @@ const char *record_key(const struct record *r, size_t i, int64_t *ret_not_after)
 /* uid i of a group. */
 uint32_t record_group_uid(const struct record *r, size_t i);
 
-/* Note that this uid lost access; never fails (at worst a session outlives a full memory). */
-void model_lose(struct model *m, uint32_t uid);
+/* Note that this member lost access; never fails (at worst a session outlives a full memory). */
+void model_lose(struct model *m, const struct record *r);
 
 #endif

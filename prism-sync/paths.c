@@ -24,6 +24,7 @@ static const struct {
     {offsetof(struct paths, passwd), "/etc/passwd", 0},
     {offsetof(struct paths, group), "/etc/group", 0},
     {offsetof(struct paths, ssh), "/etc/ssh", 0},
+    {offsetof(struct paths, linger), "/var/lib/systemd/linger", 0},
 };
 
 int paths_init(struct paths *p, const char *root)

@@ -20,6 +20,7 @@ struct paths {
 	char passwd[PATHS_MAX]; /* /etc/passwd */
 	char group[PATHS_MAX];	/* /etc/group */
 	char ssh[PATHS_MAX];	/* /etc/ssh */
+	char linger[PATHS_MAX]; /* /var/lib/systemd/linger */
 };
 
 /* "root" "" or NULL: the real ones. Returns 0, or -ENAMETOOLONG. */

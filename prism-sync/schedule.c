@@ -62,38 +62,59 @@ static void want_homes(struct agent *a, const struct compiled *c, int64_t now)
 static const char *name_of(void *arg, uint32_t uid)
 {
 	const struct agent *a = arg;
+	const char *name = NULL;
 
 	for (size_t i = 0; i < a->model.nfeeds; i++) {
 		const struct record *r = feed_find(&a->model.feeds[i], FEED_MEMBER, uid);
 
 		if (r != NULL && r->size > 0)
 			return r->text;
+		name = r != NULL ? "" : name;
 	}
-	return NULL;
+	return name;
 }
 
-/* Somebody of whom no feed knows is not Prism's to judge: rootless containers use such uids. */
-static bool not_refused(void *arg, uint32_t uid)
+static bool is_let_in(void *arg, uint32_t uid)
 {
 	const struct agent *a = arg;
-	bool known = false;
 
 	for (size_t i = 0; i < a->model.nfeeds; i++) {
 		const struct record *r = feed_find(&a->model.feeds[i], FEED_MEMBER, uid);
 
 		if (r != NULL && r->flags & RECORD_ACTIVE)
 			return true;
-		known |= r != NULL;
 	}
-	return !known;
+	return false;
+}
+
+static bool is_in_group(void *arg, uint32_t uid, uint32_t gid)
+{
+	const struct agent *a = arg;
+
+	return compiled_in_group(&a->model, &a->config, uid, gid);
+}
+
+int schedule_sessions(struct agent *a)
+{
+	struct sessions_host h = {
+	    .config = &a->config,
+	    .local = &a->local,
+	    .linger = a->paths.linger,
+	    .arg = a,
+	    .name = name_of,
+	    .let_in = is_let_in,
+	    .in_group = is_in_group,
+	};
+
+	return sessions_new(a->event, &h, &a->sessions);
 }
 
 static void end_sessions(struct agent *a)
 {
 	if (a->config.end_sessions && !a->first_done)
-		sessions_check(a->sessions, not_refused, a);
+		sessions_check(a->sessions);
 	if (a->config.end_sessions && a->model.nlost > 0)
-		sessions_end(a->sessions, a->model.lost, a->model.nlost, name_of, a);
+		sessions_end(a->sessions, a->model.lost, a->model.nlost);
 	free(a->model.lost);
 	a->model.lost = NULL;
 	a->model.nlost = 0;

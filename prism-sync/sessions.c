@@ -10,8 +10,6 @@
 #include "base/name.h"
 #include "sessions.h"
 
-#define LINGER_DIR "/var/lib/systemd/linger"
-
 enum { GRACE_USEC = 2000000, AGAIN_USEC = 200000, ROUNDS = 15 };
 
 struct ending {
@@ -23,16 +21,15 @@ struct ending {
 struct sessions {
 	sd_event *event;
 	sd_event_source *timer;
-	const struct config *config;
-	const struct local *local;
+	struct sessions_host host;
 	struct ending *list;
 	size_t n;
 };
 
 static bool ours(const struct sessions *s, uint32_t uid)
 {
-	return id_allowed(uid, s->config->uid_first, s->config->uid_last) &&
-	       !local_has_uid(s->local, uid);
+	return id_allowed(uid, s->host.config->uid_first, s->host.config->uid_last) &&
+	       !local_has_uid(s->host.local, uid);
 }
 
 static struct ending *find(struct sessions *s, uint32_t uid)
@@ -51,13 +48,43 @@ struct walk {
 	size_t count; /* processes that were signalled */
 };
 
+struct holder {
+	const struct sessions *sessions;
+	uint32_t uid;
+};
+
+static bool may_hold(void *arg, uint32_t gid)
+{
+	const struct holder *h = arg;
+
+	return h->sessions->host.in_group(h->sessions->host.arg, h->uid, gid);
+}
+
+static bool is_let_in(const struct sessions *s, uint32_t uid)
+{
+	return s->host.let_in(s->host.arg, uid);
+}
+
+/*
+ * Somebody who is let in, again or by another project, may have come back since the SIGTERM: what
+ * they run now has no group that they have lost.
+ */
+static bool came_back(const struct sessions *s, uint32_t uid, int pid)
+{
+	struct holder h = {.sessions = s, .uid = uid};
+
+	return is_let_in(s, uid) && proc_groups(pid, may_hold, &h);
+}
+
 static void signal_one(void *arg, int pid)
 {
 	struct walk *w = arg;
 	int64_t uid = proc_uid(pid);
 	const struct ending *e = uid > 0 ? find(w->sessions, (uint32_t)uid) : NULL;
 
-	if (e == NULL || e->begun == w->first)
+	if (e == NULL || e->begun == w->first || !ours(w->sessions, e->uid))
+		return;
+	if (!w->first && came_back(w->sessions, e->uid, pid))
 		return;
 	if (w->first) {
 		proc_signal(pid, e->uid, SIGHUP);
@@ -75,7 +102,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *arg)
 	struct walk w = {.sessions = s};
 
 	for (size_t i = 0; i < s->n; i++)
-		if (s->list[i].begun)
+		if (s->list[i].begun && !is_let_in(s, s->list[i].uid))
 			proc_kill_slice(s->list[i].uid);
 	proc_each(signal_one, &w);
 
@@ -128,26 +155,25 @@ static bool add(struct sessions *s, uint32_t uid)
 	return true;
 }
 
-static void linger_off(const char *name)
+static void linger_off(const struct sessions *s, const char *name)
 {
-	char path[128];
+	char path[PATHS_MAX + USERNAME_MAX + 2];
 
-	if (name == NULL || !username_valid(name))
+	if (!username_valid(name))
 		return;
-	snprintf(path, sizeof(path), LINGER_DIR "/%s", name);
+	snprintf(path, sizeof(path), "%s/%s", s->host.linger, name);
 	unlink(path);
 }
 
-void sessions_end(struct sessions *s, const uint32_t *uids, size_t n,
-    const char *(*name)(void *arg, uint32_t uid), void *arg)
+void sessions_end(struct sessions *s, const struct lost *lost, size_t n)
 {
 	bool any = false;
 
 	for (size_t i = 0; i < n; i++) {
-		if (!add(s, uids[i]))
+		if (!add(s, lost[i].uid))
 			continue;
 		any = true;
-		linger_off(name ? name(arg, uids[i]) : NULL);
+		linger_off(s, lost[i].name);
 	}
 	if (any)
 		begin(s);
@@ -155,39 +181,43 @@ void sessions_end(struct sessions *s, const uint32_t *uids, size_t n,
 
 struct check {
 	struct sessions *sessions;
-	bool (*let_in)(void *arg, uint32_t uid);
-	void *arg;
 	bool any;
 };
 
 static void check_one(void *arg, int pid)
 {
 	struct check *c = arg;
+	struct sessions *s = c->sessions;
 	int64_t uid = proc_uid(pid);
+	const char *name;
 
-	if (uid > 0 && ours(c->sessions, (uint32_t)uid) &&
-	    find(c->sessions, (uint32_t)uid) == NULL && !c->let_in(c->arg, (uint32_t)uid))
-		c->any |= add(c->sessions, (uint32_t)uid);
+	if (uid <= 0 || !ours(s, (uint32_t)uid) || find(s, (uint32_t)uid) != NULL ||
+	    is_let_in(s, (uint32_t)uid))
+		return;
+	name = s->host.name(s->host.arg, (uint32_t)uid);
+	if (name != NULL && add(s, (uint32_t)uid)) {
+		c->any = true;
+		linger_off(s, name);
+	}
 }
 
-void sessions_check(struct sessions *s, bool (*let_in)(void *arg, uint32_t uid), void *arg)
+void sessions_check(struct sessions *s)
 {
-	struct check c = {.sessions = s, .let_in = let_in, .arg = arg};
+	struct check c = {.sessions = s};
 
 	proc_each(check_one, &c);
 	if (c.any)
 		begin(s);
 }
 
-int sessions_new(sd_event *e, const struct config *c, const struct local *l, struct sessions **ret)
+int sessions_new(sd_event *e, const struct sessions_host *h, struct sessions **ret)
 {
 	struct sessions *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
 		return -ENOMEM;
 	s->event = e;
-	s->config = c;
-	s->local = l;
+	s->host = *h;
 	int rc = sd_event_add_time_relative(e, &s->timer, CLOCK_MONOTONIC, 0, 0, on_timer, s);
 
 	if (rc == 0)

@@ -104,6 +104,15 @@ central fill 3 10001 >/dev/null
 for i in 1 2 3 4 5 6 7 8; do central member 10020 back >/dev/null; done
 check "D6 and is then asked for whole" until_true 15 revision_is 10
 
+mkdir -p "$dir/h/var/lib/systemd/linger"
+touch "$dir/h/var/lib/systemd/linger/back"
+central remove 10020 >/dev/null
+check "D6 whoever is removed without a trace lingers no longer" until_true 3 bash -c "! test -e $dir/h/var/lib/systemd/linger/back"
+
+agent_stop -TERM
+agent_start
+check "D6 after a start with nothing new it knows at once that it is connected" until_true 5 status_is "['connection']['state']" connected
+
 # ---- a full disk: the snapshots stay, and are published when there is room again
 if unshare -m true 2>/dev/null; then
   agent_stop -TERM

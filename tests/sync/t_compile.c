@@ -353,7 +353,7 @@ TEST("D4 a person of two projects is one user with two grants")
 	EXPECT_INT(user("alice")->nkeys, 1);
 	EXPECT_INT(decide("alice", FORGE_NOW + 1), ACCESS_OK);
 	EXPECT_INT(model.nlost, 1);
-	EXPECT_INT(model.lost[0], 10001);
+	EXPECT_INT(model.lost[0].uid, 10001);
 }
 
 TEST("D4 of a person of two projects the stricter record holds while they differ")
