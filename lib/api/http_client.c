@@ -3,12 +3,12 @@
 
 #include <curl/curl.h>
 #include <errno.h>
-#include <openssl/x509_vfy.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "api/http_explain.h"
 #include "base/attr.h"
 #include "base/name.h"
 #include "base/secret.h"
@@ -107,6 +107,20 @@ static int client_set_url(struct http_client *c, const char *url)
 	return 0;
 }
 
+bool http_proxy_valid(const char *proxy)
+{
+	const char *scheme = strstr(proxy, "://"), *host = scheme ? scheme + 3 : proxy, *at;
+
+	if (scheme && strncmp(proxy, "http://", 7) != 0 && strncmp(proxy, "https://", 8) != 0)
+		return false;
+	for (const char *p = proxy; *p; p++)
+		if (*p <= 0x20 || *p >= 0x7f)
+			return false;
+	at = strrchr(host, '@');
+	host = at ? at + 1 : host;
+	return !*proxy || (*host && *host != ':' && *host != '/');
+}
+
 static int client_set_pin(struct http_client *c, const char *pin)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -164,6 +178,8 @@ int http_client_new(const struct http_options *o, struct http_client **ret)
 		r = client_set_url(c, o->url);
 	if (r || (r = client_set_pin(c, o->pin)))
 		return r;
+	if (o->proxy && !http_proxy_valid(o->proxy))
+		return -EINVAL;
 	if (copy_string(o->ca_file, &c->ca_file) || copy_string(o->proxy, &c->proxy) ||
 	    copy_string(o->user_agent, &c->user_agent))
 		return -ENOMEM;
@@ -220,6 +236,15 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
+/* A private authority stands in the place of the system's for the service; the proxy may have its
+ * certificate from either. */
+static void set_ca_file(CURL *h, const char *path)
+{
+	curl_easy_setopt(h, CURLOPT_CAINFO, path);
+	curl_easy_setopt(h, CURLOPT_CAPATH, NULL);
+	curl_easy_setopt(h, CURLOPT_PROXY_CAINFO, path);
+}
+
 static void set_transport(struct http_client *c, long extra_ms, char *errors)
 {
 	CURL *h = c->curl;
@@ -252,7 +277,7 @@ static void set_transport(struct http_client *c, long extra_ms, char *errors)
 	if (c->pinned)
 		curl_easy_setopt(h, CURLOPT_PINNEDPUBLICKEY, c->pinned);
 	else if (c->ca_file)
-		curl_easy_setopt(h, CURLOPT_CAINFO, c->ca_file);
+		set_ca_file(h, c->ca_file);
 }
 
 static void set_method(CURL *h, const char *method, const char *body, size_t len)
@@ -269,104 +294,37 @@ static void set_method(CURL *h, const char *method, const char *body, size_t len
 	curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, method);
 }
 
-/* The proxy that libcurl would take from the environment: for the sentence only. */
-static bool proxy_in_use(const struct http_client *c)
+/* The proxy that libcurl takes, but for NO_PROXY: for the sentence only. */
+static const char *proxy_in_use(const struct http_client *c)
 {
 	static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
 
 	if (c->loopback)
-		return false;
+		return NULL;
 	if (c->proxy)
-		return *c->proxy != '\0';
+		return *c->proxy ? c->proxy : NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		const char *s = secure_getenv(names[i]);
 
 		if (s && *s)
-			return true;
+			return s;
 	}
-	return false;
+	return NULL;
 }
 
-static const struct failure {
-	CURLcode code;
-	int error;
-	const char *before, *after;
-} failures[] = {
-    {CURLE_OPERATION_TIMEDOUT, -ETIMEDOUT, "No answer came in time from ", "."},
-    {CURLE_COULDNT_RESOLVE_HOST, -EHOSTUNREACH, "The name ", " is not known here (DNS)."},
-    {CURLE_COULDNT_RESOLVE_PROXY, -EHOSTUNREACH,
-	"The name of the proxy is not known here, so there is no way to ", "."},
-    {CURLE_COULDNT_CONNECT, -ECONNREFUSED, "The connection was refused by ", "."},
-    {CURLE_SSL_PINNEDPUBKEYNOTMATCH, -EPROTO, "The key of the server ",
-	" is not the pinned one: it is another server, or its key was replaced."},
-    {CURLE_PEER_FAILED_VERIFICATION, -EPROTO, "The certificate of ", " is not trusted"},
-    {CURLE_SSL_CACERT_BADFILE, -EPROTO, "The file of CA certificates to verify ",
-	" cannot be read."},
-    {CURLE_SSL_CONNECT_ERROR, -EPROTO, "The server ",
-	" does not answer as an HTTPS server should (TLS failed)."},
-    {CURLE_WEIRD_SERVER_REPLY, -EPROTO, "The server ", " does not speak HTTP."},
-    {CURLE_UNSUPPORTED_PROTOCOL, -EPROTO, "The server ", " does not speak HTTP."},
-    {CURLE_WRITE_ERROR, -EMSGSIZE, "The answer is too large from ", "."},
-    {CURLE_FAILED_INIT, -EIO, "The connection could not be prepared to ", "."},
-    {CURLE_OK, -EIO, "The connection broke off with ", "."},
-};
-
-static int connect_error(CURL *h)
+static int explain(
+    struct http_client *c, CURLcode code, const char *text, struct http_response *ret)
 {
-	long code = 0;
+	struct http_failure f = {
+	    .curl = c->curl,
+	    .code = code,
+	    .host = c->host,
+	    .proxy = proxy_in_use(c),
+	    .ca_file = c->ca_file,
+	    .text = text,
+	};
 
-	curl_easy_getinfo(h, CURLINFO_OS_ERRNO, &code);
-	switch (code) {
-	case ENETUNREACH:
-	case EHOSTUNREACH:
-	case ENETDOWN:
-		return -EHOSTUNREACH;
-	case ETIMEDOUT:
-		return -ETIMEDOUT;
-	default:
-		return -ECONNREFUSED;
-	}
-}
-
-static void explain_certificate(struct http_client *c, struct http_response *ret)
-{
-	size_t n = strlen(ret->why);
-	long verdict = X509_V_OK;
-
-	curl_easy_getinfo(c->curl, CURLINFO_SSL_VERIFYRESULT, &verdict);
-	snprintf(ret->why + n, sizeof(ret->why) - n, ": %s.",
-	    verdict == X509_V_OK ? "it is for another name"
-				 : X509_verify_cert_error_string(verdict));
-}
-
-/* Turn what libcurl says into one of our errors and a sentence. */
-static int explain(struct http_client *c, CURLcode code, struct http_response *ret)
-{
-	const struct failure *f = failures;
-	long connect_status = 0;
-	int error;
-
-	while (f->code != code && f->code != CURLE_OK)
-		f++;
-	error = f->error;
-	ret->status = 0;
-	curl_easy_getinfo(c->curl, CURLINFO_HTTP_CONNECTCODE, &connect_status);
-	if (connect_status && connect_status / 100 != 2) {
-		snprintf(ret->why, sizeof(ret->why),
-		    "The proxy does not let us through to %s (it answered %ld).", c->host,
-		    connect_status);
-		return -EHOSTUNREACH;
-	}
-	if (code == CURLE_COULDNT_CONNECT)
-		error = connect_error(c->curl);
-	if (error == -EHOSTUNREACH && code == CURLE_COULDNT_CONNECT)
-		snprintf(ret->why, sizeof(ret->why), "There is no route to %s.", c->host);
-	else
-		snprintf(ret->why, sizeof(ret->why), "%s%s%s%s", f->before, c->host, f->after,
-		    code == CURLE_COULDNT_CONNECT && proxy_in_use(c) ? " A proxy is set." : "");
-	if (code == CURLE_PEER_FAILED_VERIFICATION)
-		explain_certificate(c, ret);
-	return error;
+	return http_explain(&f, ret);
 }
 
 static void read_headers(CURL *h, struct http_response *ret)
@@ -434,6 +392,7 @@ static int perform(struct http_client *c, const struct message *m, struct http_r
 	buf_clear(&ret->body);
 	ret->status = ret->retry_after = 0;
 	ret->date = 0;
+	ret->trouble = HTTP_NO_TROUBLE;
 	ret->why[0] = '\0';
 	if (!path_allowed(m->path)) {
 		snprintf(ret->why, sizeof(ret->why), "The path of the request is not allowed.");
@@ -453,7 +412,7 @@ static int perform(struct http_client *c, const struct message *m, struct http_r
 	curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &ret->body);
 	code = curl_easy_perform(c->curl);
 	if (code != CURLE_OK) {
-		int r = explain(c, code, ret);
+		int r = explain(c, code, errors, ret);
 
 		/* Nothing may keep the headers, the body or the error buffer. */
 		curl_easy_reset(c->curl);

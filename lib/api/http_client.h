@@ -8,7 +8,10 @@
  * TLS is always verified: by the pin of the server's key where one is known, by the system's (or a
  * private) CA file otherwise. Plain http is refused but for loopback and unix sockets. Redirects
  * are not followed. Bodies have a maximum. Nothing is logged here. A loopback address or a unix
- * socket is reached without a proxy. One client serves one thread.
+ * socket is reached without a proxy; everything else by CONNECT through the one that is set, unless
+ * no_proxy or NO_PROXY of the environment names the host. A CA file replaces the system's
+ * certificates for the service; an https:// proxy is verified by both. One client serves one
+ * thread.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,19 +25,40 @@ struct http_options {
 	const char *url;	/* base: "https://prism.uni.edu:8443", or "unix:/run/x.sock" */
 	const char *pin;	/* base64 SHA-256 of the SPKI; NULL or "": by CA */
 	const char *ca_file;	/* NULL: the system's */
-	const char *proxy;	/* NULL: from the environment, "" : none */
+	const char *proxy;	/* [http[s]://][USER:PASSWORD@]HOST[:PORT]; NULL: from the
+				   environment, "": none */
 	const char *user_agent; /* "prism/0.1.0" */
 	long timeout_ms;	/* of one request; long polls add theirs */
 };
 
-/* Returns 0, -EINVAL (a URL that is not allowed) or -ENOMEM. One client keeps its connection. */
+/* Returns 0, -EINVAL (a URL, pin or proxy that is not allowed) or -ENOMEM. One client keeps its
+ * connection. */
 int http_client_new(const struct http_options *o, struct http_client **ret);
 void http_client_free(struct http_client *c);
+/* Whether a proxy can be what http_options describes. */
+bool http_proxy_valid(const char *proxy);
 /* Bearer token for the next requests; copied, wiped at the end; NULL: none. */
 int http_client_set_token(struct http_client *c, const char *token);
 
+/* Why there was no answer, where somebody can do something about it. */
+enum http_trouble {
+	HTTP_NO_TROUBLE,
+	HTTP_TROUBLE,	    /* none of the following */
+	HTTP_PROXY_LOGIN,   /* the proxy wants a password, or another one */
+	HTTP_PROXY_REFUSED, /* it does not let us through */
+	HTTP_PROXY_AWAY,    /* its name is unknown, or it does not answer */
+	HTTP_PROXY_CERTIFICATE,
+	HTTP_CA_FILE,	   /* it cannot be read */
+	HTTP_CERT_UNKNOWN, /* signed by nobody we know */
+	HTTP_CERT_EXPIRED, /* by our clock, as the next */
+	HTTP_CERT_EARLY,
+	HTTP_CERT_NAME, /* for another name */
+	HTTP_PIN,
+};
+
 struct http_response {
-	long status;	  /* 0: no answer */
+	long status; /* 0: no answer */
+	enum http_trouble trouble;
 	struct buf body;  /* wiped by http_response_free() */
 	char why[256];	  /* when there was no answer: a sentence */
 	int64_t date;	  /* of the Date header, for clock skew; 0 if absent */
