@@ -39,7 +39,7 @@ static bool array_grow(const struct array *a, long need)
  * until *end has moved. Of the record's strings only their length is of interest here.
  */
 static __attribute__((__noinline__)) enum nss_status append(const struct map_region *region,
-    const uint8_t *record, uint64_t left, gid_t skip, const struct array *a, long *end)
+    const uint8_t *record, uint64_t left, gid_t primary, const struct array *a, long *end)
 {
 	uint64_t gids = map_load(&region->gids), ids = snap_load64(record);
 	uint32_t len = (uint16_t)snap_load64(record + 8);
@@ -49,6 +49,9 @@ static __attribute__((__noinline__)) enum nss_status append(const struct map_reg
 	gid_t *out = *a->groups;
 
 	if (!map_id_allowed(map_load(&region->uids), (uint32_t)ids))
+		return NSS_STATUS_NOTFOUND;
+	/* Not their private group: the name is a local account's. getent(1) does not know one. */
+	if (primary != (gid_t)ids && primary != (gid_t)-1)
 		return NSS_STATUS_NOTFOUND;
 	if (n > SNAP_GROUPS_MAX || (uint64_t)(next - record) + n * sizeof(gid_t) > left)
 		return NSS_STATUS_UNAVAIL;
@@ -63,7 +66,7 @@ static __attribute__((__noinline__)) enum nss_status append(const struct map_reg
 		gid_t gid = snap_load32(next);
 
 		/* A gid that is the system's own would be real power: it goes nowhere. */
-		if (gid != skip && map_id_allowed(gids, gid))
+		if (map_id_allowed(gids, gid))
 			out[to++] = gid;
 	}
 	*end = to;

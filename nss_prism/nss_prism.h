@@ -23,6 +23,12 @@ enum nss_status _nss_prism_getgrnam_r(
     const char *name, struct group *result, char *buffer, size_t buflen, int *errnop);
 enum nss_status _nss_prism_getgrgid_r(
     gid_t gid, struct group *result, char *buffer, size_t buflen, int *errnop);
+/*
+ * "group" is the primary group of the account that the caller found under this name. Where that is
+ * not the private group of Prism's person (whose gid is their uid), the account is a local one,
+ * made since the agent looked last: NOTFOUND, so that nobody gets a namesake's groups. (gid_t)-1 is
+ * a caller that knows no account.
+ */
 enum nss_status _nss_prism_initgroups_dyn(const char *user, gid_t group, long *start, long *size,
     gid_t **groupsp, long limit, int *errnop);
 

@@ -66,6 +66,11 @@ else
   expect "D6 prism-users lists nobody" "prism-users:*:2000000:" getent group prism-users
   expect "D6 but everybody is in it, as id shows" \
     "uid=10003(user0002) gid=10003(user0002) groups=10003(user0002),2000000(prism-users),2000001(p-alpha),2000002(p-beta-ro)" id user0002
+  expect "D2a getent initgroups" "user0002              2000000 2000001 2000002" getent initgroups user0002
+  expect "D6 a local account of the same name has its own groups alone" "3000 3001" bash -c '
+    cp /etc/passwd /var/lib/passwd && echo "user0002:x:3000:3000::/:/bin/sh" >>/var/lib/passwd &&
+    cp /etc/group /var/lib/group && echo "extra:x:3001:user0002" >>/var/lib/group &&
+    mount --bind /var/lib/passwd /etc/passwd && mount --bind /var/lib/group /etc/group && id -G user0002'
   expect "D6 local accounts come first and stay" "root:x:0:0:root:/root:$(getent passwd root | cut -d: -f7)" getent passwd root
   expect "D2a nobody of that name" "" getent passwd no-such-person
   expect "D4 enumeration has them all" 5 bash -c 'getent passwd | grep -c "/efs/home/user000"'

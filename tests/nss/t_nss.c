@@ -332,21 +332,31 @@ TEST("D2a initgroups: a user in 500 groups, at every start size and limit")
 	world_free(w);
 }
 
-TEST("D2a initgroups leaves out the group given, knows nobody else, keeps errno")
+TEST("D2a initgroups knows nobody else, keeps errno, and gives a local namesake nothing")
 {
 	struct world *w = world_new(10, 3);
 	struct module m = load_world(w);
+	static const gid_t others[] = {0, 1000, 10002, WORLD_GID, WORLD_GID + 1, 65534};
 	long start = 3, size = 4;
 	gid_t *gids = calloc(4, sizeof(gid_t));
 
 	errno = 4711;
 	EXPECT_INT(m.initgroups("root", 0, &start, &size, &gids, -1, &errno), NSS_STATUS_NOTFOUND);
 	EXPECT_INT(start, 3);
-	EXPECT_INT(m.initgroups("user0002", WORLD_GID + 1, &start, &size, &gids, -1, &errno),
-	    NSS_STATUS_SUCCESS);
-	EXPECT_INT(start, 5);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		EXPECT_INT(m.initgroups("user0002", others[i], &start, &size, &gids, -1, &errno),
+		    NSS_STATUS_NOTFOUND);
+		EXPECT_INT(start, 3);
+	}
+	EXPECT_INT(
+	    m.initgroups("user0002", 10003, &start, &size, &gids, -1, &errno), NSS_STATUS_SUCCESS);
+	EXPECT_INT(start, 6);
 	EXPECT_INT(gids[3], WORLD_GID);
-	EXPECT_INT(gids[4], WORLD_GID + 2);
+	EXPECT_INT(gids[5], WORLD_GID + 2);
+	/* getent(1) */
+	EXPECT_INT(m.initgroups("user0002", (gid_t)-1, &start, &size, &gids, -1, &errno),
+	    NSS_STATUS_SUCCESS);
+	EXPECT_INT(start, 9);
 	EXPECT_INT(errno, 4711);
 	free(gids);
 	world_free(w);

@@ -176,7 +176,8 @@ static int ask(const struct module *m)
 	       m->getgrgid(WORLD_GID + 2, &g, b, sizeof(b), &e) != NSS_STATUS_SUCCESS ||
 	       m->getgrgid(27, &g, b, sizeof(b), &e) != NSS_STATUS_NOTFOUND ||
 	       m->getpwnam("user0001", &p, b, 3, &e) != NSS_STATUS_TRYAGAIN ||
-	       m->initgroups("user0003", 1, &start, &size, &gids, -1, &e) != NSS_STATUS_SUCCESS ||
+	       m->initgroups("user0003", WORLD_UID + 3, &start, &size, &gids, -1, &e) !=
+		   NSS_STATUS_SUCCESS ||
 	       m->initgroups("nobody", 1, &start, &size, &gids, -1, &e) != NSS_STATUS_NOTFOUND;
 }
 
