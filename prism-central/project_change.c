@@ -209,27 +209,32 @@ static json_t *change_detail(const struct values *v)
 	    v->state, "budget", budget);
 }
 
+static int patch_apply(struct tx *t, struct act *a, const struct values *v, const struct project *p)
+{
+	int r = v->state ? change_state(t, a, p, v->state) : 0;
+	if (!r && v->budget)
+		r = change_budget(t, a, v);
+	if (!r && v->name)
+		r = tx_exec(t, sql_name, "is", p->id, v->name);
+	if (!r && v->contact)
+		r = tx_exec(t, sql_contact, "is", p->id, v->contact);
+	return r;
+}
+
 static int patch_tx(struct tx *t, struct act *a)
 {
 	struct values v;
 	struct project p;
-	int64_t id = a->authz.project;
 	int r = read_values(a, &v);
 	if (!r && !v.name && !v.contact && !v.state && !v.budget)
 		return act_fail(a, API_BAD_REQUEST,
 		    "\"name\", \"contact\", \"state\" or \"budget\" is needed.");
 	if (!r)
-		r = project_get(t, id, a->rq->who.id, a->rq->now, &p);
+		r = project_get(t, a->authz.project, a->rq->who.id, a->rq->now, &p);
 	if (!r && !strcmp(p.state, "archived") && !v.state)
 		return act_fail(a, API_CONFLICT, "The project is archived.");
-	if (!r && v.state)
-		r = change_state(t, a, &p, v.state);
-	if (!r && v.budget)
-		r = change_budget(t, a, &v);
-	if (!r && v.name)
-		r = tx_exec(t, sql_name, "is", id, v.name);
-	if (!r && v.contact)
-		r = tx_exec(t, sql_contact, "is", id, v.contact);
+	if (!r)
+		r = patch_apply(t, a, &v, &p);
 	return r ? r : changed(t, a, "project.change", change_detail(&v));
 }
 
