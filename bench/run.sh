@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: MIT
 # bench/run.sh [-s "SIZES"] [-r ROUNDS] [-q]: the figures of this machine, in one table.
 #
-# NSS lookups of libnss_prism beside the floor (bench/nss/floor.h: the least a lookup can be) and
-# peers, in the same run, taking turns; then the first lookup of a process, system calls, memory,
-# publication; then what bench/sections/*.sh measure. Prints a table, and leaves in bench/results:
-# table.tsv, nss.tsv (every series), nss.svg.
+# NSS lookups of libnss_prism beside the floor (bench/nss/floor.h: the least a lookup can be), taking
+# turns; the same lookups of what Debian packages for this (bench/nss/peers.sh); then the first
+# lookup of a process, system calls, memory, publication; then what bench/sections/*.sh measure.
+# Prints a table, and leaves in bench/results: table.txt, table.tsv, nss.tsv (every series), nss.svg.
 #
-#   -s  numbers of users (default "1000 100000 1000000"; peers that scan text only up to 100000)
+#   -s  numbers of users (default "1000 100000 1000000"; peers serve up to 100000 of them)
 #   -r  rounds; each publishes anew, because the pages' places decide much (3). A round's figure is
 #       the median of its batches; of the rounds the best counts, for the floor as for the others
-#   -q  quick: 1000 and 100000 users, one round, no peers
+#   -q  quick: 1000 and 100000 users, one round, no peers; prints the table and keeps nothing
 #
 # A line of the table: section, name, ours, reference, unit, target, verdict, separated by tabs.
 set -uo pipefail
@@ -26,49 +26,40 @@ while getopts s:r:q option; do
 done
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/prism-bench-XXXXXX") || exit 2
 trap 'rm -rf "$work"' EXIT
-bin=$work/bin results=bench/results
-mkdir -p "$results" "$work/snap" "$work/peers"
+bin=$work/bin results=$work/results
+[ -z "$peers" ] || results=bench/results
+mkdir -p "$results" "$work/snap"
 table=$results/table.tsv series=$work/series.tsv
-: >"$table" >"$series"
+: >"$table"
+: >"$series"
 
 row() { printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$@" >>"$table"; }
 note() { echo "# $*" >&2; }
 
 bench/nss/build.sh "$bin" "$work" || exit 1
 
-# ---- peers: modules that need no daemon, served the same text in a mount namespace of their own --
+# ---- peers --------------------------------------------------------------------------------------
 
-extrausers=
 if [ -n "$peers" ]; then
-  if (cd "$work/peers" && apt-get download libnss-extrausers && dpkg-deb -x libnss-extrausers_*.deb .) \
-    >"$work/apt.log" 2>&1; then
-    extrausers=$(find "$work/peers" -name 'libnss_extrausers.so.2' | head -n 1)
-  else
-    note "libnss-extrausers is not to be had: left out"
-  fi
+  peers=$(bash bench/nss/peers.sh list)
+  (bash bench/nss/peers.sh fetch "$work/peers") || { note "no peers but the files that are there"; peers=files; }
 fi
 
-# Run a command that sees the data set as /etc/passwd and in /var/lib/extrausers.
-with_text() { # DATA COMMAND...
-  local data=$1
-  shift
-  unshare -m bash -c '
-    data=$1; shift
-    mount --make-rprivate / && mount -t tmpfs none /var/lib && mkdir /var/lib/extrausers &&
-    cp "$data/passwd" "$data/group" /var/lib/extrausers/ &&
-    mount --bind "$data/passwd" /etc/passwd && mount --bind "$data/group" /etc/group && exec "$@"
-  ' bash "$data" "$@"
+measure_peers() { # SIZE
+  local peer
+  for peer in $peers; do
+    case " $(bash bench/nss/peers.sh sizes "$peer") " in *" $1 "*) ;; *) continue ;; esac
+    bash bench/nss/peers.sh run "$work/peers" "$peer" "$work/$1" -t 1 -b 3 -m 10 -s 100 2>"$work/peer.err" |
+      sed "s/^/$1\t1\t/" >>"$series"
+    [ "${PIPESTATUS[0]}" -eq 0 ] || note "peer $peer, $1 users: $(tail -n 1 "$work/peer.err")"
+  done
 }
 
 # ---- warm lookups ------------------------------------------------------------------------------
 
 measure() { # SIZE THREADS ROUND
-  local data=$work/$1 modules=("$bin/libnss_floor.so.2" "$bin/libnss_prism.so.2") run=()
+  local data=$work/$1 modules=("$bin/libnss_floor.so.2" "$bin/libnss_prism.so.2")
   local options=(-u "$data/users.keys" -g "$data/groups.keys" -t "$2" -b 11 -m 10)
-  if [ -n "$peers" ] && [ "$1" -le 100000 ] && [ "$2" -eq 1 ] && [ "$3" -eq 1 ]; then
-    run=(with_text "$data" "$bin/nssbench" "${options[@]}" -b 3 -s 100 libc ${extrausers:+"$extrausers"})
-    "${run[@]}" 2>>"$work/err" | sed "s/^/$1\t$3\t/" >>"$series"
-  fi
   "$bin/nssbench" "${options[@]}" "${modules[@]}" 2>>"$work/err" | sed "s/^/$1\t$3\t/" >>"$series"
 }
 
@@ -86,6 +77,7 @@ for n in $sizes; do
     measure "$n" 1 "$round"
     measure "$n" 2 "$round"
   done
+  measure_peers "$n"
   [ ! -s "$work/err" ] || { sed 's/^/# /' "$work/err" >&2; : >"$work/err"; }
 
   if [ "$n" = 100000 ]; then
@@ -148,9 +140,8 @@ done
 
 # ---- table and plot ----------------------------------------------------------------------------
 
-awk -F'\t' 'BEGIN { printf "%-14s %-46s %12s %12s %-6s %10s  %s\n", "section", "name", "ours/peer", "reference", "unit", "target", "verdict" }
-  { printf "%-14s %-46s %12s %12s %-6s %10s  %s\n", $1, $2, $3, $4, $5, $6, $7 }' "$table"
-if command -v gnuplot >/dev/null; then
+awk -f bench/nss/table.awk "$table" | tee "$results/table.txt"
+if [ -n "$peers" ] && command -v gnuplot >/dev/null; then
   bench/nss/plot.sh "$table" "$results/nss.svg" || note "no plot"
 fi
-! grep -qE $'\t(OVER|BAD)$' "$table"
+! grep -qE $'\t(OVER|BAD|missed)$' "$table"

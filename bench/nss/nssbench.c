@@ -2,14 +2,16 @@
 /*
  * nssbench [options] MODULE...: how long lookups take in NSS modules that serve the same data.
  *
- * A MODULE is a path whose last part is libnss_NAME.so.2, or "libc" for glibc's own files. Its
- * functions are called directly, with random keys that exist and with random ones that do not.
+ * A MODULE is a path whose last part is libnss_NAME.so.2, "libc" for glibc's own files, or
+ * "glibc:NAME" for getpwnam_r() and its like, whatever stands behind them, shown as NAME. Functions
+ * of a module are called directly. Keys are random ones that exist, and random ones that do not.
  * The modules take turns, batch by batch, so that whatever else the machine does meets them all.
  * Answers are checked before they are timed.
  *
  *   -u FILE  users.keys, -g FILE  groups.keys: "name:id" a line (nssdata makes them)
  *   -t N     threads (1)        -b N  batches (11)      -m MS  length of a batch (20)
  *   -o A,B   operations (all)   -s N  single calls for the percentiles (2000)
+ *   -p       ask for each key once before anything is timed, for who answers from a cache
  *   -n N     the same N calls between write(-1, "BEGIN") and write(-1, "END"), for strace;
  *            prints how much the memory of the process has grown
  *
@@ -32,6 +34,7 @@
 static struct options {
 	const char *users, *groups, *ops;
 	int threads, batches, ms, samples;
+	bool prime;
 	long loop;
 } options = {.ops = "", .threads = 1, .batches = 11, .ms = 20, .samples = 2000};
 
@@ -220,6 +223,8 @@ static void measure(const struct op *op, const struct module *modules, size_t n,
 
 	for (size_t i = 0; i < n; i++) {
 		aim(jobs, op, &modules[i]);
+		if (options.prime && op_present(op, &modules[i]))
+			keys_prime(op, &modules[i], jobs[0].answer);
 		series[i].problem =
 		    op_present(op, &modules[i]) ? verify(&jobs[0], &seed) : "ABSENT";
 		if (!series[i].problem)
@@ -290,7 +295,7 @@ static void parse(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "u:g:t:b:m:o:s:n:")) != -1) {
+	while ((c = getopt(argc, argv, "u:g:t:b:m:o:s:n:p")) != -1) {
 		long v = optarg ? strtol(optarg, NULL, 10) : 0;
 
 		switch (c) {
@@ -317,6 +322,9 @@ static void parse(int argc, char **argv)
 			break;
 		case 'n':
 			options.loop = v;
+			break;
+		case 'p':
+			options.prime = true;
 			break;
 		default:
 			exit(2);

@@ -41,6 +41,7 @@ extern const struct op ops[];
 void keys_load(const char *users, const char *groups);
 void key_fill(struct key *k, const struct op *op, uint64_t *seed);
 void module_load(const char *path, struct module *ret);
+void keys_prime(const struct op *op, const struct module *m, struct answer *a);
 bool op_present(const struct op *op, const struct module *m);
 struct answer *answer_new(void);
 bool answer_right(const struct op *op, const struct answer *a, const struct key *k);

@@ -7,7 +7,9 @@ points=$(mktemp)
 trap 'rm -f "$points"' EXIT
 awk -F'\t' '
   ($1 == "nss warm" || $1 ~ /^peer /) && $2 !~ /threads/ && $3 + 0 > 0 {
-    split($2, n, ", "); sub(/ users/, "", n[2])
+    split($2, n, ", ")
+    if (n[1] !~ /^(pwnam|pwnam_miss|pwuid|grnam|grgid|initgr)$/) next
+    sub(/ users/, "", n[2])
     who = $1 == "nss warm" ? "prism" : substr($1, 6)
     v[n[1] "@" n[2], who] = $3; if (who == "prism") v[n[1] "@" n[2], "floor"] = $4
     if (!((n[1] "@" n[2]) in seen)) { seen[n[1] "@" n[2]] = ++k; name[k] = n[1] "@" n[2] }

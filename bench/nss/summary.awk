@@ -23,6 +23,6 @@ END {
 	}
 	for (k in bad) {
 		split(k, f, FS)
-		print (f[4] == "prism" ? "nss warm" : "peer " f[4]), f[3] ", " f[1] " users", bad[k], "-", "-", "-", bad[k] == "ABSENT" ? "-" : "BAD"
+		print (f[4] == "prism" ? "nss warm" : "peer " f[4]), f[3] ", " f[1] " users", bad[k], "-", "-", "-", f[4] == "prism" ? "BAD" : "-"
 	}
 }
