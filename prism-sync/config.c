@@ -11,6 +11,7 @@
 #include "base/name.h"
 #include "base/num.h"
 #include "config.h"
+#include "feed/feed.h"
 
 #define LINE_BYTES_MAX 190 /* the parser's own limit is 200, with its line end and NUL */
 
@@ -117,6 +118,7 @@ static const struct key table[] = {
     {"sync", "shrink_guard_percent", read_number, AT(shrink_percent), 0, 100},
     {"sync", "shrink_guard_min", read_number, AT(shrink_min), 1, 1000000},
     {"sync", "publish_interval_ms", read_number, AT(publish_ms), 0, 60000},
+    {"sync", "max_feed_mb", read_number, AT(max_feed_mb), 1, FEED_MESSAGE_MAX >> 20},
 };
 
 static int handle(void *user, const char *section, const char *name, const char *value)
@@ -160,6 +162,7 @@ void config_defaults(struct config *c)
 	    .poll_seconds = 60,
 	    .shrink_percent = 10,
 	    .shrink_min = 2,
+	    .max_feed_mb = 128,
 	};
 }
 

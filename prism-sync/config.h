@@ -25,7 +25,7 @@ struct config {
 	bool end_sessions;
 	char home_root[256], mount_point[256], skel[256];
 	bool require_mount;
-	uint32_t poll_seconds, shrink_percent, shrink_min, publish_ms;
+	uint32_t poll_seconds, shrink_percent, shrink_min, publish_ms, max_feed_mb;
 };
 
 void config_defaults(struct config *c);

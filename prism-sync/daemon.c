@@ -81,7 +81,7 @@ static bool worth_publishing(const struct agent *a, const struct feed_header *h)
 static void take_frame(struct agent *a)
 {
 	struct feed_header h = {.kind = 0};
-	int rc = intake_message(&a->intake, a->reader.body, a->reader.len, clock_now(), &h);
+	int rc = intake_message(&a->intake, a->reader.block, a->reader.len, clock_now(), &h);
 
 	if (rc == -ENOMEM) {
 		log_event(LOG_LEVEL_ERROR, "out-of-memory", NULL);
@@ -292,6 +292,7 @@ static int start_network(struct agent *a, const struct run_options *o)
 	}
 	close(fds[1]);
 	a->link = fds[0];
+	a->reader.max_frame = (size_t)a->config.max_feed_mb << 20;
 	return fcntl(a->link, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 

@@ -249,9 +249,14 @@ static void take_message(struct net *n, struct link_reader *r)
 	if (r->type == LINK_HAVE)
 		take_have(n, &w);
 	if (r->type == LINK_REPORT) {
-		free(n->report);
-		n->report = TAKE_PTR(r->body);
-		n->report_len = r->len;
+		uint8_t *copy = malloc(r->len + 1);
+
+		if (copy != NULL) {
+			memcpy(copy, r->body, r->len);
+			free(n->report);
+			n->report = copy;
+			n->report_len = r->len;
+		}
 	}
 	if (r->type == LINK_SYNC) {
 		n->sync_tag = wire_u32(&w);

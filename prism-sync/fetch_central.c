@@ -27,6 +27,7 @@ struct central {
 	struct central_token *token;
 	pthread_mutex_t *lock;
 	char used[256]; /* the token of the last request */
+	size_t max_feed;
 };
 
 static void json_freep(json_t **j)
@@ -52,6 +53,7 @@ int central_new(const struct config *c, const struct identity *id, struct centra
 	new->identity = id;
 	new->token = token;
 	new->lock = lock;
+	new->max_feed = (size_t)c->max_feed_mb << 20;
 	int rc = http_client_new(&o, &new->http);
 
 	if (rc < 0)
@@ -249,7 +251,8 @@ int central_poll(struct central *c, const char *query, long wait_seconds,
 	struct http_response r;
 
 	snprintf(path, sizeof(path), API_PATH "feed?%s&wait=%ld", query, wait_seconds);
-	http_response_init(&r, FEED_MESSAGE_MAX);
+	/* A long message comes alone, behind its length. */
+	http_response_init(&r, c->max_feed + 4);
 	int rc = request(c, "GET", path, NULL, wait_seconds * 1000, &r, ret);
 
 	if (rc == 0)
@@ -258,6 +261,10 @@ int central_poll(struct central *c, const char *query, long wait_seconds,
 	if (rc == -EBADMSG)
 		snprintf(
 		    ret->why, sizeof(ret->why), "the service's answer is cut off or malformed");
+	if (rc == -EMSGSIZE)
+		snprintf(ret->why, sizeof(ret->why),
+		    "the service's answer is longer than max_feed_mb of prism.conf, %lu",
+		    (unsigned long)(c->max_feed >> 20));
 	http_response_free(&r);
 	return rc;
 }

@@ -144,10 +144,10 @@ static bool far_ahead(const struct trust *t, const struct feed_header *h, int64_
 }
 
 int intake_message(
-    struct intake *in, const void *msg, size_t len, int64_t now, struct feed_header *ret)
+    struct intake *in, uint8_t *room, size_t len, int64_t now, struct feed_header *ret)
 {
+	const uint8_t *msg = room + FEED_HEADROOM;
 	int64_t clock = now;
-
 	struct feed_trust keys;
 	struct feed_header h;
 	struct wire records;
@@ -155,7 +155,7 @@ int intake_message(
 	if (now < in->trust->issued_at)
 		now = in->trust->issued_at;
 	trust_keys(in->trust, now, false, &keys);
-	int rc = feed_open(&keys, msg, len, &h, &records);
+	int rc = feed_open_at(&keys, room, len, &h, &records);
 
 	if (rc < 0)
 		return rc;

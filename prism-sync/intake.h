@@ -26,12 +26,13 @@ struct intake {
 };
 
 /*
- * "now" is the clock as it is. Returns enum apply, or what feed_open(), model_apply_manifest() and
+ * "room" is FEED_HEADROOM bytes that are overwritten, then the message, of "len" bytes. "now" is
+ * the clock as it is. Returns enum apply, or what feed_open(), model_apply_manifest() and
  * model_apply_feed() return, or -ESTALE (below the floor), or -ETIME (from the future). *ret is the
  * header once the signature was good.
  */
 int intake_message(
-    struct intake *in, const void *msg, size_t len, int64_t now, struct feed_header *ret);
+    struct intake *in, uint8_t *room, size_t len, int64_t now, struct feed_header *ret);
 
 /*
  * Rebuild the model from the manifest and the journals on disk, verifying everything again. What is

@@ -26,11 +26,13 @@ static int head_read(struct link_reader *r)
 	memcpy(&n, r->head, sizeof(n));
 	r->len = le32toh(n);
 	r->type = r->head[4];
-	if (r->type == 0 || r->type >= LINK_TYPES || r->len > limits[r->type])
+	if (r->type == 0 || r->type >= LINK_TYPES ||
+	    r->len > (r->type == LINK_FRAME ? r->max_frame : limits[r->type]))
 		return -EBADMSG;
-	r->body = malloc(r->len + 1);
-	if (r->body == NULL)
+	r->block = malloc(FEED_HEADROOM + r->len + 1);
+	if (r->block == NULL)
 		return -ENOMEM;
+	r->body = r->block + FEED_HEADROOM;
 	r->body[r->len] = '\0';
 	r->have = 0;
 	return 0;
@@ -65,8 +67,8 @@ int link_read(struct link_reader *r, int fd)
 
 void link_reader_next(struct link_reader *r)
 {
-	free(r->body);
-	memset(r, 0, sizeof(*r));
+	free(r->block);
+	*r = (struct link_reader){.max_frame = r->max_frame};
 }
 
 void link_text(struct wire *w, char *out, size_t size)

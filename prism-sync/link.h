@@ -35,15 +35,18 @@ enum link_type {
 
 struct link_reader {
 	uint8_t head[8];
-	size_t have; /* bytes of head, then of body */
+	size_t have;	/* bytes of head, then of body */
+	uint8_t *block; /* FEED_HEADROOM bytes for whoever reads it, then the body */
 	uint8_t *body;
 	size_t len;
 	uint8_t type;
+	size_t max_frame; /* of LINK_FRAME; its owner sets it once, 0: none is taken */
 };
 
 /*
  * Read what there is. 1: a whole message is in type, body, len (until link_reader_next()); 0: not
- * yet (EAGAIN); -EPIPE: the other end is gone; -EBADMSG; -ENOMEM; another -errno.
+ * yet (EAGAIN); -EPIPE: the other end is gone; -EBADMSG, also for a length that is over the limit;
+ * -ENOMEM; another -errno.
  */
 int link_read(struct link_reader *r, int fd);
 /* Forget the message that was read. */

@@ -52,6 +52,7 @@
 
 #define FEED_MAGIC	  "PRSMFED1"
 #define FEED_CONTEXT	  "prism-feed-v1" /* with its NUL */
+#define FEED_HEADROOM	  sizeof(FEED_CONTEXT)
 #define FEED_KEY_LEN	  32
 #define FEED_KEY_ID_LEN	  16
 #define FEED_ID_LEN	  16
@@ -199,6 +200,13 @@ void feed_key_id(const uint8_t key[static FEED_KEY_LEN], uint8_t id[static FEED_
  * signature).
  */
 int feed_open(const struct feed_trust *trust, const void *msg, size_t len, struct feed_header *ret,
+    struct wire *ret_records);
+
+/*
+ * The same without a copy of the message, which stands behind "room": FEED_HEADROOM bytes that are
+ * overwritten. Ed25519 wants what was signed in one piece, with its context in front.
+ */
+int feed_open_at(const struct feed_trust *trust, uint8_t *room, size_t len, struct feed_header *ret,
     struct wire *ret_records);
 
 /* The next record. Returns 1, 0 at the end, -EBADMSG when the framing itself is broken. */

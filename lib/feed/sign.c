@@ -128,22 +128,18 @@ static const uint8_t *pinned_key(const struct feed_trust *trust, const uint8_t *
 	return NULL;
 }
 
-/* Ed25519 has no streaming form: the bytes and their context must lie in one piece. */
-static int verify(const uint8_t *key, const uint8_t *msg, size_t len)
+/* The context, the message and its signature, in one piece; "len" is that of the last two. */
+static int verify(const uint8_t *key, const uint8_t *whole, size_t len)
 {
 	_cleanup_(pkey_freep) EVP_PKEY *k =
 	    EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key, FEED_KEY_LEN);
 	_cleanup_(md_ctx_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	size_t signed_len = len - FEED_SIG_LEN;
-	_cleanup_free_ uint8_t *copy = malloc(sizeof(FEED_CONTEXT) + signed_len);
+	size_t signed_len = FEED_HEADROOM + len - FEED_SIG_LEN;
 
-	if (ctx == NULL || copy == NULL)
+	if (ctx == NULL)
 		return -ENOMEM;
-	memcpy(copy, FEED_CONTEXT, sizeof(FEED_CONTEXT));
-	memcpy(copy + sizeof(FEED_CONTEXT), msg, signed_len);
 	if (k == NULL || EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, k) != 1 ||
-	    EVP_DigestVerify(
-		ctx, msg + signed_len, FEED_SIG_LEN, copy, sizeof(FEED_CONTEXT) + signed_len) != 1)
+	    EVP_DigestVerify(ctx, whole + signed_len, FEED_SIG_LEN, whole, signed_len) != 1)
 		return -EKEYREJECTED;
 	return 0;
 }
@@ -191,22 +187,20 @@ static int count_records(struct wire w, uint32_t expected)
 	return rc < 0 || n != expected ? -EBADMSG : 0;
 }
 
-int feed_open(const struct feed_trust *trust, const void *msg, size_t len, struct feed_header *ret,
-    struct wire *ret_records)
+/* What may be looked at before the signature holds: 0 and the key that it must be of. */
+static int find_key(
+    const struct feed_trust *trust, const uint8_t *msg, size_t len, const uint8_t **ret)
 {
 	if (len < HEADER_LEN + FEED_SIG_LEN || len > FEED_MESSAGE_MAX ||
 	    memcmp(msg, FEED_MAGIC, 8) != 0)
 		return -EBADMSG;
+	*ret = pinned_key(trust, msg + KEY_ID_AT);
+	return *ret != NULL ? 0 : -ENOKEY;
+}
 
-	const uint8_t *key = pinned_key(trust, (const uint8_t *)msg + KEY_ID_AT);
-
-	if (key == NULL)
-		return -ENOKEY;
-	int rc = verify(key, msg, len);
-
-	if (rc < 0)
-		return rc;
-
+static int read_verified(
+    const uint8_t *msg, size_t len, struct feed_header *ret, struct wire *ret_records)
+{
 	struct feed_header h = {.kind = 0};
 	struct wire w;
 	uint32_t zero;
@@ -218,4 +212,35 @@ int feed_open(const struct feed_trust *trust, const void *msg, size_t len, struc
 	*ret = h;
 	*ret_records = w;
 	return 0;
+}
+
+int feed_open_at(const struct feed_trust *trust, uint8_t *room, size_t len, struct feed_header *ret,
+    struct wire *ret_records)
+{
+	const uint8_t *key, *msg = room + FEED_HEADROOM;
+	int rc = find_key(trust, msg, len, &key);
+
+	if (rc < 0)
+		return rc;
+	memcpy(room, FEED_CONTEXT, FEED_HEADROOM);
+	rc = verify(key, room, len);
+	return rc < 0 ? rc : read_verified(msg, len, ret, ret_records);
+}
+
+int feed_open(const struct feed_trust *trust, const void *msg, size_t len, struct feed_header *ret,
+    struct wire *ret_records)
+{
+	const uint8_t *key;
+	int rc = find_key(trust, msg, len, &key);
+
+	if (rc < 0)
+		return rc;
+	_cleanup_free_ uint8_t *copy = malloc(FEED_HEADROOM + len);
+
+	if (copy == NULL)
+		return -ENOMEM;
+	memcpy(copy, FEED_CONTEXT, FEED_HEADROOM);
+	memcpy(copy + FEED_HEADROOM, msg, len);
+	rc = verify(key, copy, len);
+	return rc < 0 ? rc : read_verified(msg, len, ret, ret_records);
 }

@@ -42,6 +42,29 @@ static void flood(int fd)
 		;
 }
 
+/* A message that says that a pinned key signed it, so many MB long. */
+static void big(int fd)
+{
+	size_t n = strtoul(getenv("EVIL_MB"), NULL, 10) << 20;
+	uint8_t *all = calloc(1, n + 64);
+
+	message(all, FRAME, "PRSMFED1\1", 9);
+	for (size_t i = 0; i < 16; i++) {
+		char two[3] = {getenv("EVIL_KEY")[2 * i], getenv("EVIL_KEY")[2 * i + 1], 0};
+
+		all[8 + 12 + i] = (uint8_t)strtoul(two, NULL, 16);
+	}
+	memcpy(all, &n, 4);
+	for (size_t at = 0; at < 8 + n;) {
+		ssize_t put = send(fd, all + at, 8 + n - at, MSG_NOSIGNAL);
+
+		if (put <= 0)
+			_exit(1);
+		at += (size_t)put;
+	}
+	pause();
+}
+
 /* "Disconnected", for a reason that would clear the reader's screen and is no UTF-8. */
 static void escape(int fd)
 {
@@ -74,7 +97,8 @@ int prctl(int op, ...)
 
 		if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) < 0 || type != SOCK_STREAM)
 			continue;
-		(strcmp(getenv("EVIL"), "flood") == 0 ? flood : escape)(fd);
+		(strcmp(getenv("EVIL"), "flood") == 0 ? flood :
+		 strcmp(getenv("EVIL"), "big") == 0   ? big : escape)(fd);
 	}
 	_exit(0);
 }
@@ -107,4 +131,19 @@ agent status >"$dir/text" 2>&1
 check "D6 it reaches the reader" grep -q 'evil' "$dir/text"
 check "D6 and holds nothing that a terminal obeys" \
   bash -c '! LC_ALL=C grep -q "[^[:print:][:space:]]" "$1"' - "$dir/text"
+agent_stop -KILL
+
+# What a message costs before its signature is known to be bad: itself, not a second time.
+peak_below() { [ "$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$agent_pid/status")" -lt $(($1 * 1024)) ]; }
+agent_ended() { ! kill -0 "$agent_pid" 2>/dev/null; }
+EVIL_KEY=$(printf %s "$key" | xxd -r -p | sha256sum | head -c 32)
+export EVIL_KEY EVIL_MB=120
+evil_start big
+check "D6 a long message that nobody signed is refused" until_true 20 grep -q 'message-refused.*bad-signature' "$dir/agent.log"
+check "D6 and took no more memory than it is long, and a little" peak_below 200
+agent_stop -KILL
+export EVIL_MB=129
+evil_start big
+check "D6 a message over max_feed_mb is not even read" until_true 5 agent_ended
+check "D6 and the agent says that it starts anew" grep -q network-half-gone "$dir/agent.log"
 echo "1..$ok_count"

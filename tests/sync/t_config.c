@@ -22,6 +22,7 @@ TEST("D5 an empty configuration is the defaults")
 	EXPECT(!c.allow_sudo && c.end_sessions && c.require_mount);
 	EXPECT_STR(c.home_root, "/efs/home");
 	EXPECT_INT(c.poll_seconds, 60);
+	EXPECT_INT(c.max_feed_mb, 128);
 	EXPECT(config_allows(&c, "anybody"));
 }
 
@@ -33,7 +34,7 @@ TEST("D5 every key is read")
 		  "allow_users = carol\nend_sessions = no\n[home]\nroot = /data/homes\n"
 		  "mount_point = /data\nrequire_mount = yes\nskel = /etc/skel2\n[sync]\n"
 		  "poll_seconds = 5\nshrink_guard_percent = 100\nshrink_guard_min = 9\n"
-		  "publish_interval_ms = 50\n"),
+		  "publish_interval_ms = 50\nmax_feed_mb = 512\n"),
 	    0);
 	EXPECT_STR(c.ca_file, "/etc/ca.crt");
 	EXPECT(c.proxy_given && c.proxy[0] == '\0');
@@ -49,6 +50,7 @@ TEST("D5 every key is read")
 	EXPECT_STR(c.skel, "/etc/skel2");
 	EXPECT_INT(c.shrink_percent, 100);
 	EXPECT_INT(c.publish_ms, 50);
+	EXPECT_INT(c.max_feed_mb, 512);
 	EXPECT_INT(parse("[access]\nallow_sudo = yes\n"), 0);
 	EXPECT(c.allow_sudo);
 }

@@ -56,11 +56,22 @@ static void open_host(struct host *h, const char *dir)
 	EXPECT_INT(intake_replay(&h->intake), 0);
 }
 
+static int give_at(int64_t now, struct feed_header *h)
+{
+	uint8_t *room = malloc(FEED_HEADROOM + msg.len);
+
+	memcpy(room + FEED_HEADROOM, msg.data, msg.len);
+	int rc = intake_message(&host.intake, room, msg.len, now, h);
+
+	free(room);
+	return rc;
+}
+
 static int give(void)
 {
 	struct feed_header h;
 
-	return intake_message(&host.intake, msg.data, msg.len, FORGE_NOW, &h);
+	return give_at(FORGE_NOW, &h);
 }
 
 static void give_manifest(void)
@@ -380,13 +391,12 @@ TEST("D6 the next key is pinned by announcement, signs from its time on, and ret
 	forge.issued += 200;
 	forge_heartbeat(&forge, &msg);
 	EXPECT_INT(give(), -ENOKEY); /* before its time */
-	EXPECT_INT(
-	    intake_message(&host.intake, msg.data, msg.len, FORGE_NOW + 150, &h), APPLY_RENEWED);
+	EXPECT_INT(give_at(FORGE_NOW + 150, &h), APPLY_RENEWED);
 	EXPECT(feed()->want_full); /* the journal is to be signed anew */
 	forge.signer = old;
 	forge.issued += 200;
 	forge_heartbeat(&forge, &msg);
-	EXPECT_INT(intake_message(&host.intake, msg.data, msg.len, FORGE_NOW + 150, &h), -ENOKEY);
+	EXPECT_INT(give_at(FORGE_NOW + 150, &h), -ENOKEY);
 	/* What the old key signed is still good for this host's own journal. */
 	restart();
 	EXPECT_INT(feed()->nmembers, 2);
@@ -470,7 +480,7 @@ TEST("D6 a clock that went back does not make old things new")
 	EXPECT_INT(give(), APPLY_RENEWED);
 	forge.issued -= 500;
 	forge_heartbeat(&forge, &msg);
-	EXPECT_INT(intake_message(&host.intake, msg.data, msg.len, 5, &h), APPLY_STALE);
+	EXPECT_INT(give_at(5, &h), APPLY_STALE);
 	EXPECT_INT(feed()->issued_at, FORGE_NOW + 1000);
 	EXPECT_INT(host.trust.issued_at, FORGE_NOW + 1000);
 }
@@ -502,7 +512,7 @@ TEST("D6 time: a service whose clock runs far ahead cannot lock a host out for g
 	/* The host's own clock is the wrong one: it is behind what it has already seen. */
 	forge.issued += 30 * 24 * 3600;
 	forge_heartbeat(&forge, &msg);
-	EXPECT_INT(intake_message(&host.intake, msg.data, msg.len, 5, &h), APPLY_RENEWED);
+	EXPECT_INT(give_at(5, &h), APPLY_RENEWED);
 }
 
 TEST("D6 time: the first word of a service is believed by a host that has no clock")
@@ -521,7 +531,7 @@ TEST("D6 time: the first word of a service is believed by a host that has no clo
 	EXPECT_INT(trust_save_pins(&t), 0);
 	open_host(&host, dir);
 	forge_manifest(&forge, all, 1, NULL, &msg);
-	EXPECT_INT(intake_message(&host.intake, msg.data, msg.len, 5, &h), APPLY_CHANGED);
+	EXPECT_INT(give_at(5, &h), APPLY_CHANGED);
 }
 
 TEST("D6 damaged floors are not guessed")

@@ -29,7 +29,17 @@ static int open_msg(uint8_t key, struct feed_header *h, struct wire *w)
 {
 	struct feed_trust t = trust_of(key);
 
-	return feed_open(&t, msg.data, msg.len, h, w);
+	uint8_t *room = malloc(FEED_HEADROOM + msg.len);
+	struct feed_header other;
+	int rc = feed_open(&t, msg.data, msg.len, h, w);
+
+	/* Without a copy it must be the same. */
+	memcpy(room + FEED_HEADROOM, msg.data, msg.len);
+	EXPECT_INT(feed_open_at(&t, room, msg.len, &other, &(struct wire){0}), rc);
+	EXPECT(rc < 0 || memcmp(&other, h, sizeof(other)) == 0);
+	EXPECT(memcmp(room + FEED_HEADROOM, msg.data, msg.len) == 0);
+	free(room);
+	return rc;
 }
 
 TEST("D6 a full feed comes back as it was signed")
