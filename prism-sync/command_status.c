@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "agent/agent.h"
+#include "api/skew.h"
 #include "base/attr.h"
 #include "base/clock.h"
 #include "commands.h"
@@ -58,7 +59,7 @@ static int ask(
 static void print_connection(const json_t *j)
 {
 	const json_t *c = json_object_get(j, "connection");
-	json_int_t skew = number(c, "clock_skew");
+	char clock[SKEW_TEXT];
 
 	printf("Central service  %s", text(c, "state"));
 	if (text(c, "since")[0])
@@ -66,10 +67,9 @@ static void print_connection(const json_t *j)
 	printf("\n");
 	if (text(c, "reason")[0])
 		printf("                 %s\n", text(c, "reason"));
-	if (skew > 60 || skew < -60)
-		printf("Clock            differs from the service's by %" JSON_INTEGER_FORMAT
-		       " seconds: correct it\n",
-		    skew);
+	skew_describe(number(c, "clock_skew"), clock);
+	if (clock[0])
+		printf("CLOCK            %s\n", clock);
 }
 
 static void print_generation(const json_t *j)

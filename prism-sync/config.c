@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include "api/http_client.h"
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/io.h"
@@ -69,14 +70,24 @@ static int read_text(const struct key *k, const char *value, struct parse *p)
 	if (strlen(value) >= 256)
 		return -EINVAL;
 	memcpy(out, value, strlen(value) + 1);
-	if (k->at == offsetof(struct config, proxy))
-		p->config->proxy_given = true;
 	return 0;
 }
 
 static int read_path(const struct key *k, const char *value, struct parse *p)
 {
 	return path_valid(value) ? read_text(k, value, p) : -EINVAL;
+}
+
+/* Its value may be a password: messages never show it. */
+static int read_proxy(const struct key *k, const char *value, struct parse *p)
+{
+	if (!http_proxy_valid(value)) {
+		snprintf(p->what, sizeof(p->what),
+		    "\"proxy\" must be [http[s]://][USER:PASSWORD@]HOST[:PORT]");
+		return -EINVAL;
+	}
+	p->config->proxy_given = true;
+	return read_text(k, value, p);
 }
 
 static int read_users(const struct key *k, const char *value, struct parse *p)
@@ -104,7 +115,8 @@ static int read_users(const struct key *k, const char *value, struct parse *p)
 
 static const struct key table[] = {
     {"central", "ca_file", read_path, AT(ca_file)},
-    {"central", "proxy", read_text, AT(proxy)},
+    {"central", "proxy", read_proxy, AT(proxy)},
+    {"central", "proxy_file", read_path, AT(proxy_file)},
     {"ranges", "users", read_range, AT(uid_first)},
     {"ranges", "groups", read_range, AT(gid_first)},
     {"access", "allow_sudo", read_bool, AT(allow_sudo)},
@@ -137,7 +149,7 @@ static int handle(void *user, const char *section, const char *name, const char 
 		p->seen |= UINT64_C(1) << i;
 		if (again && k->read != read_users)
 			snprintf(p->what, sizeof(p->what), "\"%s\" is given twice", name);
-		else if (k->read(k, value, p) < 0)
+		else if (k->read(k, value, p) < 0 && p->what[0] == '\0')
 			snprintf(
 			    p->what, sizeof(p->what), "\"%s\" cannot be \"%.80s\"", name, value);
 		return p->what[0] == '\0';
@@ -189,6 +201,8 @@ static const char *check_whole(const struct config *c)
 {
 	size_t n = strlen(c->mount_point);
 
+	if (c->proxy_given && c->proxy_file[0] != '\0')
+		return "either \"proxy\" or \"proxy_file\"";
 	if (c->uid_first <= c->gid_last && c->gid_first <= c->uid_last)
 		return "the ranges of users and groups overlap";
 	if (c->gid_last - c->gid_first < GID_RESERVED)
@@ -243,9 +257,56 @@ int config_parse(
 	return 0;
 }
 
+/* The address of the proxy is the first line. */
+static int load_proxy_file(struct config *c, char why[static CONFIG_WHY_MAX])
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(4096);
+	int rc = io_read_private(c->proxy_file, 0, 077, &b);
+
+	if (rc < 0) {
+		snprintf(why, CONFIG_WHY_MAX, "%s: %s", c->proxy_file,
+		    rc == -EPERM ? "must be root's and readable by root alone (chmod 600)"
+				 : strerror(-rc));
+		return rc;
+	}
+	const char *line = buf_str(&b);
+	size_t n = strcspn(line, "\r\n");
+
+	if (n > 0 && n < sizeof(c->proxy)) {
+		memcpy(c->proxy, line, n);
+		c->proxy[n] = '\0';
+	}
+	if (c->proxy[0] == '\0' || !http_proxy_valid(c->proxy)) {
+		snprintf(why, CONFIG_WHY_MAX,
+		    "%s:1: must be [http[s]://][USER:PASSWORD@]HOST[:PORT]", c->proxy_file);
+		return -EINVAL;
+	}
+	c->proxy_given = true;
+	return 0;
+}
+
+static int check_secrets(const char *path, struct config *c, char why[static CONFIG_WHY_MAX])
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(1 << 20);
+
+	if (c->proxy_file[0] != '\0')
+		return load_proxy_file(c, why);
+	if (strchr(c->proxy, '@') == NULL)
+		return 0;
+	int rc = io_read_private(path, 0, 077, &b);
+
+	if (rc < 0)
+		snprintf(why, CONFIG_WHY_MAX,
+		    "%s: has the proxy's password, so root alone may read it (chmod 600), or put "
+		    "the address into a file of its own: proxy_file",
+		    path);
+	return rc;
+}
+
 int config_load(const char *path, struct config *ret, char why[static CONFIG_WHY_MAX])
 {
 	_cleanup_buf_ struct buf b = BUF_INIT(1 << 20);
+	struct config c;
 	int rc = io_read_private(path, 0, 022, &b);
 
 	if (rc == -ENOENT) {
@@ -262,7 +323,12 @@ int config_load(const char *path, struct config *ret, char why[static CONFIG_WHY
 		snprintf(why, CONFIG_WHY_MAX, "%s: has a NUL byte", path);
 		return -EINVAL;
 	}
-	return config_parse(path, buf_str(&b), ret, why);
+	rc = config_parse(path, buf_str(&b), &c, why);
+	if (rc == 0)
+		rc = check_secrets(path, &c, why);
+	if (rc == 0)
+		*ret = c;
+	return rc;
 }
 
 bool config_allows(const struct config *c, const char *name)

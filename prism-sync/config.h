@@ -16,8 +16,9 @@
 
 struct config {
 	char ca_file[256];
-	char proxy[256];
-	bool proxy_given; /* an empty one means: none, whatever the environment says */
+	char proxy[512];      /* a secret where it has a password */
+	bool proxy_given;     /* an empty one means: none, whatever the environment says */
+	char proxy_file[256]; /* config_load() reads "proxy" from it */
 	uint32_t uid_first, uid_last, gid_first, gid_last;
 	bool allow_sudo;
 	char allow_users[CONFIG_LIST_MAX]; /* names between single spaces, one in front; "":
@@ -32,7 +33,8 @@ void config_defaults(struct config *c);
 
 /*
  * Read "path"; a missing file is the defaults. On -EINVAL "why" says "FILE:LINE: what", on another
- * -errno what failed.
+ * -errno what failed. A proxy's password must be in a file that root alone can read: this one or
+ * proxy_file.
  */
 int config_load(const char *path, struct config *ret, char why[static CONFIG_WHY_MAX]);
 

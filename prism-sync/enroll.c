@@ -17,7 +17,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "advice.h"
 #include "api/http_client.h"
+#include "api/skew.h"
 #include "api/token.h"
 #include "base/attr.h"
 #include "base/clock.h"
@@ -38,7 +40,8 @@
 struct enroll {
 	const struct globals *globals;
 	struct config config;
-	const char *name;
+	const char *name, *ca_source; /* NULL: not given */
+	char ca_file[600];	      /* ours, while it is tried: IDENTITY_CA ".new" */
 	bool force;
 	struct token token;
 	struct identity identity;
@@ -46,6 +49,8 @@ struct enroll {
 	uid_t uid; /* of user prism-sync; -1: stay */
 	gid_t gid;
 	long status;
+	enum http_trouble trouble;
+	int64_t date;
 	char why[256];
 	struct buf answer;
 };
@@ -66,7 +71,8 @@ static int fail(const char *what)
 static int read_options(struct enroll *e, int argc, char **argv)
 {
 	static const struct option options[] = {{"token", required_argument, NULL, 't'},
-	    {"name", required_argument, NULL, 'n'}, {"force", no_argument, NULL, 'f'}, {NULL}};
+	    {"name", required_argument, NULL, 'n'}, {"ca-file", required_argument, NULL, 'c'},
+	    {"force", no_argument, NULL, 'f'}, {NULL}};
 	char *token = NULL;
 	int c, rc;
 
@@ -76,13 +82,17 @@ static int read_options(struct enroll *e, int argc, char **argv)
 			token = optarg;
 		else if (c == 'n')
 			e->name = optarg;
+		else if (c == 'c')
+			e->ca_source = optarg;
 		else if (c == 'f')
 			e->force = true;
 		else
 			return EXIT_USAGE;
 	}
 	if (token == NULL || optind != argc) {
-		fprintf(stderr, "usage: prism-sync enroll --token TOKEN [--name NAME] [--force]\n");
+		fprintf(stderr,
+		    "usage: prism-sync enroll --token TOKEN [--name NAME] [--ca-file FILE] "
+		    "[--force]\n");
 		return EXIT_USAGE;
 	}
 	rc = token_parse(token, &e->token);
@@ -91,10 +101,17 @@ static int read_options(struct enroll *e, int argc, char **argv)
 	if (rc < 0 || e->token.kind != TOKEN_ENROLMENT)
 		return fail("this is not an enrolment token; is it copied whole? "
 			    "Make one with: prism host token --project PROJECT");
-	if (e->token.expires <= clock_now())
-		return fail(
-		    "this token has expired (or this host's clock is wrong); make a new one "
-		    "with: prism host token --project PROJECT");
+	if (e->token.expires <= clock_now()) {
+		char now[CLOCK_TEXT];
+
+		clock_format(clock_now(), now);
+		fprintf(stderr,
+		    "prism-sync enroll: this token has expired; make a new one with: prism host "
+		    "token --project PROJECT. (This machine's clock says %s; if that is wrong: "
+		    "timedatectl set-ntp true)\n",
+		    now);
+		return 1;
+	}
 	return 0;
 }
 
@@ -109,6 +126,42 @@ static int make_folder(const char *path, mode_t mode, uid_t uid, gid_t gid)
 	if (fd < 0 || fchmod(fd, mode) < 0 || fchown(fd, uid, gid) < 0)
 		return -errno;
 	return 0;
+}
+
+/* A copy that the network half can read, wherever the administrator keeps the file. */
+static int copy_authority(struct enroll *e)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(1 << 20);
+
+	if (e->ca_source == NULL)
+		return 0;
+	int rc = io_read_file(e->ca_source, &b);
+
+	if (rc == 0 && strstr(buf_str(&b), "-----BEGIN CERTIFICATE-----") == NULL) {
+		fprintf(
+		    stderr, "prism-sync enroll: %s has no certificate in PEM form\n", e->ca_source);
+		return 1;
+	}
+	snprintf(e->ca_file, sizeof(e->ca_file), "%s/" IDENTITY_CA ".new", e->globals->paths.net);
+	if (rc == 0)
+		rc = io_replace_file(e->ca_file, buf_str(&b), b.len, 0600, e->uid, e->gid);
+	if (rc == 0)
+		return 0;
+	fprintf(stderr, "prism-sync enroll: %s: %s\n", e->ca_source, strerror(-rc));
+	return 1;
+}
+
+/* "keep": what was tried is what holds from now on; otherwise it has never been there. */
+static int settle_authority(struct enroll *e, bool keep)
+{
+	char path[600];
+
+	snprintf(path, sizeof(path), "%s/" IDENTITY_CA, e->globals->paths.net);
+	if (!keep && e->ca_file[0] != '\0')
+		return unlink(e->ca_file) < 0 ? -errno : 0;
+	if (keep && e->ca_file[0] != '\0')
+		return rename(e->ca_file, path) < 0 ? -errno : 0;
+	return keep && unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 static int prepare(struct enroll *e)
@@ -140,7 +193,7 @@ static int prepare(struct enroll *e)
 		    stderr, "prism-sync enroll: %s cannot be made: %s\n", p->state, strerror(-rc));
 		return 1;
 	}
-	return 0;
+	return copy_authority(e);
 }
 
 static int make_key(struct enroll *e)
@@ -186,12 +239,14 @@ static _Noreturn void send_request(const struct enroll *e, const json_t *body, i
 	struct http_options o = {
 	    .url = e->token.url,
 	    .pin = e->token.pin,
-	    .ca_file = e->config.ca_file[0] ? e->config.ca_file : NULL,
+	    .ca_file = e->ca_file[0]	      ? e->ca_file
+		       : e->config.ca_file[0] ? e->config.ca_file
+					      : NULL,
 	    .proxy = e->config.proxy_given ? e->config.proxy : NULL,
 	    .user_agent = "prism-sync/" PRISM_VERSION,
 	    .timeout_ms = 30000,
 	};
-	int32_t head[2] = {0};
+	int64_t head[4] = {0};
 
 	http_response_init(&r, ANSWER_MAX);
 	if (sandbox_network(e->uid == (uid_t)-1 ? 0 : e->uid, e->gid) < 0)
@@ -201,8 +256,10 @@ static _Noreturn void send_request(const struct enroll *e, const json_t *body, i
 		    e->token.url);
 	else
 		http_request(http, "POST", "/api/v1/hosts/enrol", body, 0, &r);
-	head[0] = (int32_t)r.status;
-	head[1] = (int32_t)r.body.len;
+	head[0] = r.status;
+	head[1] = (int64_t)r.body.len;
+	head[2] = r.trouble;
+	head[3] = r.date;
 	if (io_write_full(out, head, sizeof(head)) < 0 ||
 	    io_write_full(out, r.why, sizeof(r.why)) < 0 ||
 	    io_write_full(out, buf_str(&r.body), r.body.len) < 0)
@@ -212,7 +269,7 @@ static _Noreturn void send_request(const struct enroll *e, const json_t *body, i
 
 static int read_answer(struct enroll *e, int in)
 {
-	int32_t head[2];
+	int64_t head[4];
 	int rc = io_read_full(in, head, sizeof(head));
 
 	if (rc == 0)
@@ -220,7 +277,9 @@ static int read_answer(struct enroll *e, int in)
 	e->why[sizeof(e->why) - 1] = '\0';
 	if (rc < 0 || head[1] < 0 || head[1] > ANSWER_MAX)
 		return -EIO;
-	e->status = head[0];
+	e->status = (long)head[0];
+	e->trouble = (enum http_trouble)head[2];
+	e->date = head[3];
 	void *to = buf_extend(&e->answer, (size_t)head[1]);
 
 	return to == NULL ? -ENOMEM : io_read_full(in, to, (size_t)head[1]);
@@ -248,14 +307,39 @@ static int ask_server(struct enroll *e)
 	if (rc < 0)
 		return fail("the process that talks to the service has failed");
 	if (e->status == 0) {
-		fprintf(
-		    stderr, "prism-sync enroll: %s cannot be reached: %s\n", e->token.url, e->why);
+		fprintf(stderr, "prism-sync enroll: %s cannot be reached: %s %s\n", e->token.url,
+		    e->why,
+		    e->trouble == HTTP_CERT_UNKNOWN
+			? "Give the file of its authority: --ca-file FILE."
+			: advice_for(e->trouble));
 		return 1;
 	}
 	return 0;
 }
 
 /* ---- the answer ------------------------------------------------------------------------------ */
+
+static void show_clock(const struct enroll *e)
+{
+	char text[SKEW_TEXT] = "";
+
+	if (e->date > 0)
+		skew_describe(e->date - clock_now(), text);
+	if (text[0] != '\0')
+		fprintf(stderr, "prism-sync enroll: %s\n", text);
+}
+
+/* What is set for this command alone is not there when the agent starts. */
+static void show_proxy(const struct enroll *e)
+{
+	const char *s = secure_getenv("https_proxy");
+
+	s = s ? s : secure_getenv("HTTPS_PROXY");
+	if (s != NULL && *s != '\0' && !e->config.proxy_given)
+		printf("This command used the proxy settings of its environment, which the agent "
+		       "does not see:\nset proxy or proxy_file in %s\n",
+		    e->globals->paths.conf);
+}
 
 static int show_error(const struct enroll *e, const json_t *j)
 {
@@ -330,6 +414,10 @@ static int save(struct enroll *e, struct trust *t)
 	int rc = identity_save(p->net, &e->identity, e->uid, e->gid);
 
 	if (rc == 0)
+		rc = settle_authority(e, true);
+	if (rc == 0)
+		e->ca_file[0] = '\0';
+	if (rc == 0)
 		rc = trust_save_floors(t);
 	if (rc == 0)
 		rc = trust_save_pins(t);
@@ -349,6 +437,7 @@ static int finish(struct enroll *e)
 	    json_loadb(buf_str(&e->answer), e->answer.len, JSON_REJECT_DUPLICATES, NULL);
 	struct trust t = {.nkeys = 0};
 
+	show_clock(e);
 	if (e->status != 201)
 		return show_error(e, j);
 	int rc = take_answer(e, j, &t);
@@ -358,6 +447,7 @@ static int finish(struct enroll *e)
 	if (rc != 0)
 		return rc;
 	printf("This host is enrolled as %s with %s.\n", e->identity.name, e->identity.url);
+	show_proxy(e);
 	printf("Start the agent: systemctl enable --now prism-sync\n");
 	return 0;
 }
@@ -377,6 +467,7 @@ int command_enroll(const struct globals *g, int argc, char **argv)
 		rc = ask_server(&e);
 	if (rc == 0)
 		rc = finish(&e);
+	settle_authority(&e, false);
 	buf_free(&e.answer);
 	explicit_bzero(&e.token, sizeof(e.token));
 	explicit_bzero(&e.identity, sizeof(e.identity));

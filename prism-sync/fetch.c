@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "api/skew.h"
 #include "base/attr.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -102,6 +103,21 @@ static void tell_polled(struct net *n, uint64_t seq, int rc, const struct centra
 	net_send(n, LINK_POLLED, &b);
 }
 
+/* Said when it begins, when it is another one and when it is over: not with every poll. */
+static void note_clock(int64_t date, int64_t *said)
+{
+	char text[SKEW_TEXT];
+	int64_t skew = date - clock_now();
+
+	if (date == 0 ||
+	    (skew_matters(skew) ? *said != 0 && !skew_matters(skew - *said) : *said == 0))
+		return;
+	*said = skew_matters(skew) ? skew : 0;
+	skew_describe(skew, text);
+	log_msg(*said ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, *said ? "clock-wrong" : "clock-right",
+	    "%s", *said ? text : "this machine's clock is the service's again");
+}
+
 /* Sleep, unless somebody wants a poll at once. */
 static void back_off(struct net *n, int64_t ms)
 {
@@ -133,6 +149,7 @@ static void *poller(void *arg)
 	int64_t delay = BACKOFF_FIRST;
 	bool progress = false, fresh = true; /* no answer since the start or the last failure */
 	uint64_t seq = wait_have(n, 0, &progress);
+	int64_t skew_said = 0;
 
 	if (central_new(n->config, n->identity, &n->token, &n->token_lock, &c) < 0)
 		_exit(1);
@@ -143,6 +160,7 @@ static void *poller(void *arg)
 		int rc = poll_now(n, c, fresh ? 0 : (long)n->config->poll_seconds, &a);
 		bool quick = clock_mono_ms() - start < QUICK_MS && !fresh;
 
+		note_clock(a.date, &skew_said);
 		tell_polled(n, seq, rc, &a);
 		seq = wait_have(n, seq, &progress);
 		fresh = rc != 0;

@@ -10,6 +10,7 @@
 #include "base/encode.h"
 #include "base/secret.h"
 #include "base/wire.h"
+#include "advice.h"
 #include "feed/feed.h"
 #include "fetch_central.h"
 
@@ -109,8 +110,10 @@ static void explain(struct central_answer *a, const struct http_response *r, con
 {
 	if (r->date != 0)
 		a->date = r->date;
+	const char *advice = advice_for(r->trouble);
+
 	if (r->status == 0)
-		snprintf(a->why, sizeof(a->why), "%s", r->why);
+		snprintf(a->why, sizeof(a->why), "%s%s%s", r->why, advice[0] ? " " : "", advice);
 	else
 		snprintf(a->why, sizeof(a->why), "%s: the service answered with status %ld", what,
 		    r->status);

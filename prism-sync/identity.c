@@ -61,6 +61,9 @@ int identity_load(const char *dir, struct identity *ret)
 	if (key.len != sizeof(id.seed))
 		return -EBADMSG;
 	memcpy(id.seed, key.data, sizeof(id.seed));
+	snprintf(id.ca_file, sizeof(id.ca_file), "%s/" IDENTITY_CA, dir);
+	if (access(id.ca_file, F_OK) < 0)
+		id.ca_file[0] = '\0';
 	*ret = id;
 	explicit_bzero(&id, sizeof(id));
 	return 0;

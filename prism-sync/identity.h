@@ -5,10 +5,12 @@
 /*
  * Who this host is to the central service: what the network half needs, in its own folder
  * (/var/lib/prism/net, 0700 of user prism-sync): host.key, 32 raw bytes of the Ed25519 private key,
- * and host.json.
+ * host.json, and ca.crt, the authority's certificates that were given at enrolment.
  */
 #include <stdint.h>
 #include <sys/types.h>
+
+#define IDENTITY_CA "ca.crt"
 
 struct identity {
 	char url[512];
@@ -16,6 +18,7 @@ struct identity {
 	char host_id[33]; /* hexadecimal */
 	char name[64];
 	uint8_t seed[32];
+	char ca_file[600]; /* ca.crt in full; "" if there is none */
 };
 
 /* 0, -ENOENT (not enrolled), -EBADMSG, or another -errno. The caller wipes *ret. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "base/attr.h"
 #include "base/log.h"
 #include "commands.h"
@@ -12,7 +14,8 @@ static const struct {
 	int (*run)(const struct globals *g, int argc, char **argv);
 	const char *arguments, *summary;
 } commands[] = {
-    {"enroll", command_enroll, "--token TOKEN [--name NAME] [--force]", "join the central service"},
+    {"enroll", command_enroll, "--token TOKEN [--name NAME] [--ca-file FILE] [--force]",
+	"join the central service"},
     {"run", command_run, "", "the agent itself, in the foreground"},
     {"status", command_status, "[--json]", "what the running agent holds and sees"},
     {"sync", command_sync, "", "ask the central service now, and wait for it"},
@@ -23,9 +26,16 @@ static const struct {
 static int usage(FILE *to)
 {
 	fprintf(to, "usage: prism-sync [--root DIR] [--no-drop] COMMAND [ARGUMENTS]\n\n");
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(to, "  %-12s %-38s %s\n", commands[i].name, commands[i].arguments,
-		    commands[i].summary);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		const char *arguments = commands[i].arguments;
+
+		if (strlen(arguments) > 30) {
+			fprintf(to, "  %-12s %s\n  %-12s %-30s %s\n", commands[i].name, arguments,
+			    "", "", commands[i].summary);
+			continue;
+		}
+		fprintf(to, "  %-12s %-30s %s\n", commands[i].name, arguments, commands[i].summary);
+	}
 	fprintf(to, "\nThe manual is prism-sync(8); the configuration is in prism.conf(5).\n");
 	return to == stdout ? 0 : EXIT_USAGE;
 }
@@ -45,6 +55,23 @@ int command_run(const struct globals *g, int argc, char **argv)
 	return no_arguments(argc, argv) ? EXIT_USAGE : daemon_run(&o);
 }
 
+/* The network half reads it, as the user prism-sync. */
+static bool ca_file_usable(const char *path)
+{
+	struct stat st;
+
+	if (path[0] == '\0')
+		return true;
+	if (stat(path, &st) < 0) {
+		fprintf(stderr, "ca_file: %s: %s\n", path, strerror(errno));
+		return false;
+	}
+	if (!(st.st_mode & S_IROTH))
+		fprintf(stderr,
+		    "ca_file: the user prism-sync must be able to read %s (chmod 644)\n", path);
+	return st.st_mode & S_IROTH;
+}
+
 int command_check_config(const struct globals *g, int argc, char **argv)
 {
 	char why[CONFIG_WHY_MAX];
@@ -56,6 +83,8 @@ int command_check_config(const struct globals *g, int argc, char **argv)
 		fprintf(stderr, "%s\n", why);
 		return EXIT_CONFIG;
 	}
+	if (!ca_file_usable(c.ca_file))
+		return EXIT_CONFIG;
 	printf("%s: ok\n", g->paths.conf);
 	return 0;
 }

@@ -107,8 +107,9 @@ static void put_keys(const struct agent *a, struct buf *b)
 void report_json(const struct agent *a, struct buf *b)
 {
 	buf_addf(b,
-	    "{\"generation\":%" PRIu64 ",\"clock\":%" PRId64 ",\"version\":\"" PRISM_VERSION "\",",
-	    a->published.generation, clock_now());
+	    "{\"generation\":%" PRIu64 ",\"clock\":%" PRId64 ",\"clock_skew\":%" PRId64
+	    ",\"version\":\"" PRISM_VERSION "\",",
+	    a->published.generation, clock_now(), a->connection.skew);
 	buf_add_str(b, "\"feeds\":[");
 	put_feeds(a, b);
 	buf_add_str(b, "],");

@@ -110,6 +110,73 @@ TEST("D5 a configuration that others may write is refused")
 	EXPECT_INT(config_load(path, &c, why), -EPERM);
 }
 
+static int write_file(const char *path, const char *text, mode_t mode)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) &&
+		  fchmod(fd, mode) == 0;
+
+	close(fd);
+	return ok ? 0 : -errno;
+}
+
+TEST("D6 a proxy is http or https, and a wrong one is not shown: it may have a password")
+{
+	static const char *const good[] = {"", "proxy:3128", "http://proxy", "https://proxy:443",
+	    "http://user:pass@proxy:3128", "http://u:p%40ss@[::1]:3128"};
+	static const char *const bad[] = {
+	    "socks5://u:hunter2@proxy", "http://u:hunter2@", "http://u:hunter2@:3128", "http:// x"};
+	char text[200];
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		snprintf(text, sizeof(text), "[central]\nproxy = %s\n", good[i]);
+		EXPECT_INT(parse(text), 0);
+		EXPECT(c.proxy_given);
+		EXPECT_STR(c.proxy, good[i]);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		snprintf(text, sizeof(text), "[central]\nproxy = %s\n", bad[i]);
+		EXPECT_INT(parse(text), -EINVAL);
+		EXPECT_HAS(why, "prism.conf:2: \"proxy\" must be");
+		EXPECT(strstr(why, "hunter2") == NULL);
+	}
+	EXPECT_INT(parse("[central]\nproxy = a\nproxy_file = /b\n"), -EINVAL);
+	EXPECT_HAS(why, "either \"proxy\" or \"proxy_file\"");
+}
+
+TEST("D6 a proxy's password is taken only from a file that root alone can read")
+{
+	char path[200], file[200], text[600];
+
+	if (geteuid() != 0)
+		SKIP("needs root");
+	snprintf(path, sizeof(path), "%s/proxy.conf", test_tmpdir());
+	snprintf(file, sizeof(file), "%s/proxy.secret", test_tmpdir());
+	EXPECT_INT(write_file(path, "[central]\nproxy = http://u:hunter2@p:1\n", 0644), 0);
+	EXPECT_INT(config_load(path, &c, why), -EPERM);
+	EXPECT_HAS(why, "chmod 600");
+	EXPECT(strstr(why, "hunter2") == NULL);
+	EXPECT_INT(chmod(path, 0600), 0);
+	EXPECT_INT(config_load(path, &c, why), 0);
+	EXPECT_STR(c.proxy, "http://u:hunter2@p:1");
+
+	snprintf(text, sizeof(text), "[central]\nproxy_file = %s\n", file);
+	EXPECT_INT(write_file(path, text, 0644), 0);
+	EXPECT_INT(config_load(path, &c, why), -ENOENT);
+	EXPECT_HAS(why, "proxy.secret: No such file");
+	EXPECT_INT(write_file(file, "http://u:hunter2@p:2\nrest\n", 0640), 0);
+	EXPECT_INT(config_load(path, &c, why), -EPERM);
+	EXPECT_INT(chmod(file, 0600), 0);
+	EXPECT_INT(config_load(path, &c, why), 0);
+	EXPECT(c.proxy_given);
+	EXPECT_STR(c.proxy, "http://u:hunter2@p:2");
+	EXPECT_INT(write_file(file, "u:hunter2@\n", 0600), 0);
+	EXPECT_INT(config_load(path, &c, why), -EINVAL);
+	EXPECT(strstr(why, "hunter2") == NULL);
+	EXPECT_INT(write_file(file, "", 0600), 0);
+	EXPECT_INT(config_load(path, &c, why), -EINVAL);
+}
+
 TEST("D6 the id that sudo knows is prism-sudo's, whatever ranges a host has")
 {
 	static const char *const wrong[] = {
