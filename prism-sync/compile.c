@@ -204,7 +204,7 @@ static void judge_membership(struct work *w, struct membership *ms)
 	if (!now_active)
 		return;
 	work_note_change(w, r->not_after);
-	p->sudo |= w->config->allow_sudo && r->perms & SNAP_PERM_SUDO;
+	p->sudo |= w->config->allow_sudo && !w->sudo_taken && r->perms & SNAP_PERM_SUDO;
 	p->ngroups += v->group_ro != NONE;
 	p->ngroups += v->group_rw != NONE && r->perms & SNAP_PERM_WRITE;
 }

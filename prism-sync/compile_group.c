@@ -72,10 +72,20 @@ static void find_validity(struct work *w)
 		w->views[k].usable = live == 0 || m->feeds[k].valid_until > w->now;
 }
 
+/* Every host has this one. True: it is a local group's name or id too. */
+static bool make_own_group(struct work *w, const char *name, uint32_t gid)
+{
+	group_new(w, name, "", "", gid, false);
+	if (!local_has_group(w->local, name) && !local_has_gid(w->local, gid))
+		return false;
+	work_refuse(w, gid, name, VERDICT_LOCAL_GROUP);
+	return true;
+}
+
 static void make_projects(struct work *w)
 {
-	group_new(w, GROUP_PRISM_USERS, "", "", w->config->gid_first + GID_PRISM_USERS, false);
-	group_new(w, GROUP_PRISM_SUDO, "", "", w->config->gid_first + GID_PRISM_SUDO, false);
+	make_own_group(w, GROUP_PRISM_USERS, w->config->gid_first + GID_PRISM_USERS);
+	w->sudo_taken = make_own_group(w, GROUP_PRISM_SUDO, w->config->gid_first + GID_PRISM_SUDO);
 	w->out->groups[0].hide_members = true;
 	for (size_t k = 0; k < w->model->nfeeds; k++) {
 		const struct feed *f = &w->model->feeds[k];

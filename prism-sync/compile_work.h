@@ -48,6 +48,7 @@ struct work {
 	struct record **of_person; /* records in the order of the grants */
 	struct feed_view views[FEED_MANIFEST_MAX];
 	size_t ngroups, max_groups, nkeys;
+	bool sudo_taken; /* the group that sudo knows by its number is a local one as well */
 };
 
 /* compile.c */

@@ -277,6 +277,37 @@ TEST("D6 a project group outside the range, or of a local group, is refused and 
 	EXPECT(in_group("alice", "p-lab-ro"));
 }
 
+TEST("D4 a local group with the id or the name of prism-sudo takes sudo from everybody")
+{
+	static const struct {
+		const char *line, *clash;
+		bool sudo;
+	} rows[] = {
+	    {"boat:x:2000001:localuser\n", "prism-sudo", false},
+	    {"prism-sudo:x:500:\n", "prism-sudo", false},
+	    {"boat:x:2000000:\n", "prism-users", true},
+	    {"prism-users:x:500:\n", "prism-users", true},
+	    {"boat:x:500:\n", NULL, true},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct feed_member m = forge_person("alice");
+
+		begin();
+		m.perms |= SNAP_PERM_SUDO;
+		forge_put(&forge, 10001, &m);
+		config.allow_sudo = true;
+		write_file(group, rows[i].line);
+		make();
+		if (rows[i].clash != NULL)
+			EXPECT_INT(refused(rows[i].clash), VERDICT_LOCAL_GROUP);
+		EXPECT_INT(compiled.nrefused, rows[i].clash != NULL);
+		EXPECT_INT(in_group("alice", "prism-sudo"), rows[i].sudo);
+		EXPECT(in_group("alice", "prism-users"));
+		EXPECT_INT(decide("alice", FORGE_NOW + 1), ACCESS_OK);
+	}
+}
+
 TEST("D6 the allow-list lets only its names in; the others resolve")
 {
 	begin();
