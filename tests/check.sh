@@ -32,7 +32,7 @@ quick_tests() { echo tests/{unit,nss,pam,sync,central,cli}/t_*.c tests/{unit,nss
 run() { tests/run $(for f in "$@"; do [ -e "$f" ] && echo "$f"; done) | sed '$d'; }
 
 asan() {
-  must make --no-print-directory -j"$jobs" SAN=1 WERROR=1 CFLAGS='-O1 -g' tests
+  must make --no-print-directory -j"$jobs" B="$B/san" SAN=1 WERROR=1 CFLAGS='-O1 -g' tests
   ASAN_OPTIONS=${ASAN_OPTIONS:-} B=$B/san run $(quick_tests)
 }
 

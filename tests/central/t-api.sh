@@ -6,7 +6,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 B=${B:-build}
 central=$B/prism-central
-[ -x "$central" ] || { echo "1..0 # SKIP prism-central is not built"; exit 1; }
+[ -x "$central" ] || { echo "not ok 1 - prism-central is not built"; echo 1..1; exit 1; }
 dir=$(mktemp -d) || exit 2
 n=0 bad=0 server=
 token='' status='' out=''

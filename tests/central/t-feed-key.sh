@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.." || exit 2
 out= err= status=
 cli_home
 . tests/central/host.sh
-central_start || tap_skip_all "prism-central does not start"
+central_start || tap_bail "prism-central does not start"
 boss_login >/dev/null
 host_prepare
 S=$T/central # its state

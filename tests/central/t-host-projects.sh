@@ -9,10 +9,10 @@ cd "$(dirname "$0")/../.." || exit 2
 out= err= status=
 cli_home
 . tests/central/host.sh
-central_start || tap_skip_all "prism-central does not start"
+central_start || tap_bail "prism-central does not start"
 boss_login >/dev/null
 host_prepare
-nss_build || tap_skip_all "the NSS module does not compile"
+nss_build || tap_bail "the NSS module does not compile"
 
 for p in lab bio; do as boss prism project create $p >/dev/null; done
 join() { as "$1" prism invitation accept "$(invite "$1@uni.edu" "$2")" --yes >/dev/null; } # PERSON PROJECT

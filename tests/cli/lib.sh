@@ -41,6 +41,12 @@ tap_skip_all() { # WHY
 	exit 0
 }
 
+tap_bail() { # WHY: nothing can be tested, which is a failure
+	echo "not ok 1 - $1"
+	echo "1..1"
+	exit 1
+}
+
 cli_cleanup() {
 	local pid
 	for pid in "${cli_pids[@]}"; do

@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 . tests/cli/lib.sh
 cli_home
-central_start || tap_skip_all "prism-central does not start"
+central_start || tap_bail "prism-central does not start"
 evil_start() { # starts the hostile service: $EVIL_URL
 	mkdir -p "$T/evil"
 	python3 tests/cli/evil_peer.py "$T/evil" "$CENTRAL_PLAIN" alice &

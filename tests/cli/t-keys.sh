@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 . tests/cli/lib.sh
 cli_home
-central_start || tap_skip_all "prism-central does not start"
+central_start || tap_bail "prism-central does not start"
 boss_login >/dev/null
 as boss prism project create lab >/dev/null
 A=$T/people/alice/.prism

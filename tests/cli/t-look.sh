@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 . tests/cli/lib.sh
 cli_home
-central_start || tap_skip_all "prism-central does not start"
+central_start || tap_bail "prism-central does not start"
 RULE=━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━
 
 run boss_login

@@ -28,7 +28,7 @@ int main(int argc, char **argv)
 }
 C
 module=$B/libnss_prism.so.2
-[ -e "$module" ] || { echo "1..0 # SKIP $module is not built"; exit 0; }
+[ -e "$module" ] || { echo "not ok 1 - $module is not built"; echo 1..1; exit 1; }
 if readelf -d "$module" | grep -q -e libasan -e libubsan || nm -D "$module" | grep -q __asan; then
   skip "D2a getent and id" "the module is built with a sanitizer"
   finish
