@@ -9,6 +9,7 @@
 
 #include "api/error.h"
 #include "api/http_client.h"
+#include "api/skew.h"
 #include "base/buf.h"
 #include "command.h"
 #include "config.h"
@@ -26,17 +27,32 @@ int api_use_token(struct cli *c, const char *token)
 	return STATUS_OK;
 }
 
-int api_open_server(struct cli *c, const char *url, const char *pin, const char *ca_file)
+int api_given_ca_file(struct cli *c, char **ret)
+{
+	const char *given = args_get(c->args, "ca-file");
+
+	if (given && !(*ret = realpath(given, NULL)))
+		return cli_fail_file(c, given, -errno);
+	return STATUS_OK;
+}
+
+int api_open_by(
+    struct cli *c, const char *url, const char *proxy, const char *pin, const char *ca_file)
 {
 	struct http_options o = {.url = url,
 	    .pin = pin ? pin : config_pin(c, url),
 	    .ca_file = ca_file ? ca_file : config_ca_file(c, url),
+	    .proxy = proxy,
 	    .user_agent = "prism/" PRISM_VERSION,
 	    .timeout_ms = 30000};
 	int r;
 
 	http_client_free(c->http);
 	c->http = NULL;
+	if (proxy && !http_proxy_valid(proxy))
+		return cli_fail(c, STATUS_USAGE, "BAD_PROXY",
+		    "Use [http[s]://][USER:PASSWORD@]HOST[:PORT], none or env.",
+		    "This is not the address of a proxy.");
 	r = http_client_new(&o, &c->http);
 	if (r == -ENOMEM)
 		return cli_fail_memory(c);
@@ -47,6 +63,11 @@ int api_open_server(struct cli *c, const char *url, const char *pin, const char 
 		    "The address %s or its pin is not acceptable.", url);
 	snprintf(c->server, sizeof(c->server), "%s", url);
 	return api_use_token(c, config_token(c, url));
+}
+
+int api_open_server(struct cli *c, const char *url, const char *pin, const char *ca_file)
+{
+	return api_open_by(c, url, config_proxy(c, url), pin, ca_file);
 }
 
 int api_open(struct cli *c)
@@ -113,8 +134,31 @@ char *api_path(const char *piece, ...)
 	return ok && !buf_error(&b) ? buf_detach(&b) : NULL;
 }
 
-static const char *unreachable_hint(int error)
+static const char *const trouble_hints[] = {
+    [HTTP_PROXY_LOGIN] =
+	"Put both into its address: https_proxy=http://USER:PASSWORD@HOST:PORT, or prism login "
+	"--proxy.",
+    [HTTP_PROXY_REFUSED] = "Whoever runs the proxy can allow it.",
+    [HTTP_PROXY_AWAY] = "Check https_proxy, or give another one: prism login --proxy URL (none: "
+			"without a proxy).",
+    [HTTP_PROXY_CERTIFICATE] = "If its authority is a private one: prism login --ca-file FILE.",
+    [HTTP_CA_FILE] = "Give a readable file in PEM form: prism login --ca-file FILE.",
+    [HTTP_CERT_UNKNOWN] =
+	"Do not go on before the administrator has told you the server's pin or given you the file "
+	"of its authority; then: prism login --server URL --pin PIN, or --ca-file FILE",
+    [HTTP_CERT_NAME] =
+	"Check the address; if it is right, something else stands between you and the service.",
+    [HTTP_CERT_EXPIRED] =
+	"If that time is right, tell the administrator; if not: timedatectl set-ntp true.",
+    [HTTP_CERT_EARLY] =
+	"If that time is wrong, set the clock: timedatectl set-ntp true; else tell the "
+	"administrator.",
+};
+
+static const char *unreachable_hint(int error, enum http_trouble trouble)
 {
+	if ((size_t)trouble < ARRAY_SIZE(trouble_hints) && trouble_hints[trouble])
+		return trouble_hints[trouble];
 	switch (error) {
 	case -EPROTO:
 		return "Do not go on before the administrator has told you the server's pin; then: "
@@ -136,6 +180,7 @@ static int refused(struct cli *c, const struct http_response *rp, const json_t *
 	const json_t *e = json_object_get(answer, "error");
 	const char *code = text_of(e, "code");
 	enum status status = STATUS_REFUSED;
+	char clock[SKEW_TEXT] = "", hint[480];
 
 	if (!*code)
 		return cli_fail(c, STATUS_UNREACHABLE, "UNEXPECTED_ANSWER",
@@ -144,6 +189,12 @@ static int refused(struct cli *c, const struct http_response *rp, const json_t *
 		    rp->status);
 	if (strcmp(code, "NOT_LOGGED_IN") == 0 || strcmp(code, "LOGIN_REQUIRED") == 0)
 		status = STATUS_NO_LOGIN;
+	if (rp->date)
+		skew_describe(rp->date - c->now, clock);
+	if (status == STATUS_NO_LOGIN && *clock) {
+		snprintf(hint, sizeof(hint), "%.300s Also: %s.", text_of(e, "hint"), clock);
+		return cli_fail(c, status, code, hint, "%s", text_of(e, "message"));
+	}
 	return cli_fail(c, status, code, text_of(e, "hint"), "%s", text_of(e, "message"));
 }
 
@@ -183,8 +234,8 @@ int api_call(struct cli *c, const char *method, char *path, json_t *body, json_t
 		    "A text is not valid UTF-8.");
 	r = http_request(c->http, method, where, what, 0, &rp);
 	if (r)
-		return cli_fail(
-		    c, STATUS_UNREACHABLE, "UNREACHABLE", unreachable_hint(r), "%s", rp.why);
+		return cli_fail(c, STATUS_UNREACHABLE, "UNREACHABLE",
+		    unreachable_hint(r, rp.trouble), "%s", rp.why);
 	return answer_take(c, &rp, ret);
 }
 

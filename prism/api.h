@@ -19,6 +19,14 @@ int api_open(struct cli *c);
  */
 int api_open_server(struct cli *c, const char *url, const char *pin, const char *ca_file);
 
+/* The same by way of "proxy", whatever is configured. NULL: from the environment, "": none. */
+int api_open_by(
+    struct cli *c, const char *url, const char *proxy, const char *pin, const char *ca_file);
+
+/* --ca-file as a full path, since later commands run in other folders; NULL: not given. The caller
+ * frees it. */
+int api_given_ca_file(struct cli *c, char **ret);
+
 /* Use this token for what follows. */
 int api_use_token(struct cli *c, const char *token);
 

@@ -283,6 +283,11 @@ const char *config_ca_file(const struct cli *c, const char *url)
 	return member(c->config->settings, url, "ca_file");
 }
 
+const char *config_proxy(const struct cli *c, const char *url)
+{
+	return member(c->config->settings, url, "proxy");
+}
+
 const char *config_token(const struct cli *c, const char *url)
 {
 	return member(c->config->credentials, url, "token");
@@ -300,9 +305,12 @@ int config_set_server(
     struct cli *c, const char *url, const char *pin, const char *ca_file, bool make_current)
 {
 	json_t *entry = json_object();
+	const char *proxy = config_proxy(c, url);
 
 	if (!entry)
 		return cli_fail_memory(c);
+	if (proxy)
+		json_object_set_new(entry, "proxy", json_string(proxy));
 	if (pin && *pin)
 		json_object_set_new(entry, "pin", json_string(pin));
 	if (ca_file && *ca_file)
@@ -310,6 +318,17 @@ int config_set_server(
 	json_object_set_new(servers(c->config->settings), url, entry);
 	if (make_current || !config_current(c))
 		json_object_set_new(c->config->settings, "current", json_string(url));
+	return save(c, "config.json", c->config->settings);
+}
+
+int config_set_proxy(struct cli *c, const char *url, const char *proxy)
+{
+	json_t *entry = json_object_get(servers(c->config->settings), url);
+
+	if (proxy)
+		json_object_set_new(entry, "proxy", json_string(proxy));
+	else
+		json_object_del(entry, "proxy");
 	return save(c, "config.json", c->config->settings);
 }
 

@@ -5,7 +5,8 @@
 /*
  * What the CLI keeps in ~/.prism, which only its owner may enter (0700):
  *
- *	config.json	 {"version": 1, "current": URL, "servers": {URL: {"pin"?, "ca_file"?}}}
+ *	config.json	 {"version": 1, "current": URL, "servers": {URL: {"pin"?, "ca_file"?,
+ *			  "proxy"?}}}
  *	credentials.json {"version": 1, "servers": {URL: {"token", "username", "expires_at"}}}, 0600
  *	ssh_keys/	 id_ed25519 and id_ed25519.pub (0700, 0600, 0644)
  *	known_hosts	 host keys that the service vouches for
@@ -49,12 +50,15 @@ const char *config_current(const struct cli *c);
 bool config_knows(const struct cli *c, const char *url);
 const char *config_pin(const struct cli *c, const char *url);
 const char *config_ca_file(const struct cli *c, const char *url);
+const char *config_proxy(const struct cli *c, const char *url);
 const char *config_token(const struct cli *c, const char *url);
 const char *config_username(const struct cli *c, const char *url);
 
 /* Each writes the file at once. "pin" and "ca_file" may be NULL. Returns a status. */
 int config_set_server(
     struct cli *c, const char *url, const char *pin, const char *ca_file, bool make_current);
+/* Of a server that is known; "proxy" NULL: from the environment, "": none. */
+int config_set_proxy(struct cli *c, const char *url, const char *proxy);
 int config_set_session(struct cli *c, const char *url, const char *token, const char *username,
     const char *expires_at);
 int config_drop_session(struct cli *c, const char *url);

@@ -277,6 +277,7 @@ static const struct option_spec accept_options[] = {
     {"username", "USERNAME", "the name of a new account; default: from the address"},
     {"name", "TEXT", "your name, for a new account"},
     {"password-file", "FILE", "set a password from the first line; - is standard input"},
+    {"ca-file", "FILE", "verify the service's certificate by this file"},
     {"yes", NULL, "do not ask anything"},
     {NULL},
 };

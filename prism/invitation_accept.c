@@ -115,10 +115,14 @@ static int server_agree(struct cli *c, struct answer *a)
 }
 
 /* Only once the service has shown that it knows the token is it kept. */
-static int server_keep(struct cli *c, const struct answer *a)
+static int server_keep(struct cli *c, const struct answer *a, const char *ca_file)
 {
-	return config_knows(c, a->url) ? STATUS_OK
-				       : config_set_server(c, a->url, a->token.pin, NULL, false);
+	bool known = config_knows(c, a->url);
+
+	if (known && !ca_file)
+		return STATUS_OK;
+	return config_set_server(
+	    c, a->url, known ? config_pin(c, a->url) : a->token.pin, ca_file, false);
 }
 
 static int look_up(struct cli *c, const struct answer *a, json_t **ret_lookup)
@@ -129,6 +133,7 @@ static int look_up(struct cli *c, const struct answer *a, json_t **ret_lookup)
 
 static int answer_open(struct cli *c, struct answer *a, json_t **ret_lookup)
 {
+	_cleanup_free_ char *ca_file = NULL;
 	int r = config_open(c);
 
 	if (!r)
@@ -136,7 +141,10 @@ static int answer_open(struct cli *c, struct answer *a, json_t **ret_lookup)
 	if (!r)
 		r = server_agree(c, a);
 	if (!r)
-		r = api_open_server(c, a->url, config_knows(c, a->url) ? NULL : a->token.pin, NULL);
+		r = api_given_ca_file(c, &ca_file);
+	if (!r)
+		r = api_open_server(
+		    c, a->url, config_knows(c, a->url) ? NULL : a->token.pin, ca_file);
 	if (!r)
 		r = look_up(c, a, ret_lookup);
 	/* A session that has ended is no reason to refuse what needs none. */
@@ -145,7 +153,7 @@ static int answer_open(struct cli *c, struct answer *a, json_t **ret_lookup)
 		if (!r)
 			r = look_up(c, a, ret_lookup);
 	}
-	return r ? r : server_keep(c, a);
+	return r ? r : server_keep(c, a, ca_file);
 }
 
 /* ---- a new account ----------------------------------------------------------------------------*/

@@ -22,10 +22,23 @@ static const char *given_pin(const struct cli *c)
 	return pin && strncmp(pin, "sha256//", 8) == 0 ? pin + 8 : pin;
 }
 
+/* --proxy, else what is kept for the server. NULL: the environment decides, "": none. */
+static const char *chosen_proxy(const struct cli *c, const char *url)
+{
+	const char *given = args_get(c->args, "proxy");
+
+	if (!given)
+		return config_proxy(c, url);
+	if (strcmp(given, "env") == 0)
+		return NULL;
+	return strcmp(given, "none") == 0 ? "" : given;
+}
+
 /* Where to log in: --server, else the current service. */
 static int login_open(struct cli *c, char *url, size_t size)
 {
 	const char *given = args_get(c->args, "server");
+	_cleanup_free_ char *ca_file = NULL;
 	int r = config_open(c);
 
 	if (r)
@@ -39,17 +52,24 @@ static int login_open(struct cli *c, char *url, size_t size)
 	if (config_url(given, url, size))
 		return cli_fail(c, STATUS_USAGE, "BAD_SERVER", "Use https://HOST[:PORT].",
 		    "%s is not the address of a service.", given);
-	r = api_open_server(c, url, given_pin(c), args_get(c->args, "ca-file"));
+	r = api_given_ca_file(c, &ca_file);
+	if (!r)
+		r = api_open_by(c, url, chosen_proxy(c, url), given_pin(c), ca_file);
 	return r ? r : api_use_token(c, NULL);
 }
 
 /* Only a service that let us in is remembered, with the pin that it was recognized by. */
 static int login_keep(struct cli *c, const char *url, const json_t *session)
 {
-	const char *pin = given_pin(c), *ca = args_get(c->args, "ca-file");
-	int r = config_set_server(
-	    c, url, pin ? pin : config_pin(c, url), ca ? ca : config_ca_file(c, url), true);
+	const char *pin = given_pin(c);
+	_cleanup_free_ char *ca = NULL;
+	int r = api_given_ca_file(c, &ca);
 
+	if (!r)
+		r = config_set_server(
+		    c, url, pin ? pin : config_pin(c, url), ca ? ca : config_ca_file(c, url), true);
+	if (!r && args_get(c->args, "proxy"))
+		r = config_set_proxy(c, url, chosen_proxy(c, url));
 	if (r)
 		return r;
 	return config_set_session(c, url, text_of(session, "token"),
@@ -204,6 +224,7 @@ static int whoami_run(struct cli *c)
 static const struct option_spec login_options[] = {
     {"pin", "PIN", "recognize the service by its key: base64 of the SHA-256"},
     {"ca-file", "FILE", "verify the service's certificate by this file"},
+    {"proxy", "URL", "reach it through this proxy; none: without, env: as the environment says"},
     {"user", "USERNAME", "who you are: username or email"},
     {"password-file", "FILE", "read the password from the first line; - is standard input"},
     {"key", NULL, "log in with ~/.prism/ssh_keys/id_ed25519 instead of a password"},

@@ -64,6 +64,7 @@ static enum http_trouble trouble_of(long verdict)
 {
 	switch (verdict) {
 	case X509_V_OK:
+	case X509_V_ERR_UNSPECIFIED: /* what libcurl starts with: the signatures were fine */
 		return HTTP_CERT_NAME;
 	case X509_V_ERR_CERT_HAS_EXPIRED:
 		return HTTP_CERT_EXPIRED;
@@ -88,8 +89,8 @@ static int explain_certificate(
 	else
 		snprintf(ret->why, sizeof(ret->why), "The certificate of %s is not trusted: %s.",
 		    who,
-		    verdict == X509_V_OK ? "it is for another name"
-					 : X509_verify_cert_error_string(verdict));
+		    ret->trouble == HTTP_CERT_NAME ? "it is for another name"
+						   : X509_verify_cert_error_string(verdict));
 	return -EPROTO;
 }
 

@@ -41,9 +41,10 @@ site_start() {
 		url = $CENTRAL_URL
 		listen = 127.0.0.1:$port
 		listen_plain = 127.0.0.1:$plain
+		state_dir = $T/central
+		[tls]
 		certificate = $T/site.crt
 		key = $T/site.key
-		state_dir = $T/central
 	END
 	chmod 600 "$T/central.conf" "$T/site.key"
 	echo boss-password-17 >"$T/boss.password"
