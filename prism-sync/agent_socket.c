@@ -107,6 +107,14 @@ static void do_sync(struct connection *c, const struct agent_request *rq)
 	later(c, s->calls.sync(s->calls.arg, c->ticket), "a poll is under way already");
 }
 
+static void do_release(struct connection *c, const struct agent_request *rq)
+{
+	char text[AGENT_TEXT_MAX] = "";
+	int rc = c->server->calls.release(c->server->calls.arg, rq->user, text);
+
+	reply_result(c, rc, text);
+}
+
 static const struct {
 	uint16_t verb;
 	void (*run)(struct connection *c, const struct agent_request *rq);
@@ -115,6 +123,7 @@ static const struct {
     {AGENT_STATUS, do_status},
     {AGENT_ENSURE_HOME, do_home},
     {AGENT_SYNC, do_sync},
+    {AGENT_RELEASE, do_release},
 };
 
 static void run(struct connection *c, const void *packet, size_t n)

@@ -19,6 +19,8 @@ struct agent_calls {
 	/* 0: agent_server_reply() comes later; -errno now. */
 	int (*ensure_home)(void *arg, const char *user, uint64_t ticket);
 	int (*sync)(void *arg, uint64_t ticket);
+	/* 0 or -errno, and a sentence for the person. */
+	int (*release)(void *arg, const char *user, char text[static AGENT_TEXT_MAX]);
 };
 
 int agent_server_new(

@@ -8,6 +8,7 @@
 #include "api/skew.h"
 #include "base/attr.h"
 #include "base/clock.h"
+#include "base/name.h"
 #include "commands.h"
 
 enum { STATUS_MS = 5000, SYNC_MS = 60000 };
@@ -45,11 +46,10 @@ static int no_agent(const struct globals *g, int rc)
 	return 1;
 }
 
-static int ask(
-    const struct globals *g, uint16_t verb, int ms, uint8_t *storage, struct agent_reply *r)
+static int ask(const struct globals *g, const struct agent_request *rq, int ms, uint8_t *storage,
+    struct agent_reply *r)
 {
-	struct agent_request rq = {.verb = verb};
-	int rc = agent_call(g->paths.socket, &rq, ms, storage, AGENT_PACKET_MAX, r);
+	int rc = agent_call(g->paths.socket, rq, ms, storage, AGENT_PACKET_MAX, r);
 
 	return rc < 0 ? no_agent(g, rc) : 0;
 }
@@ -100,6 +100,9 @@ static void print_feeds(const json_t *j)
 			       " people vanished without a removal and are kept as they were\n",
 			    number(f, "held"));
 	}
+	json_array_foreach(json_object_get(j, "held"), i, f)
+	    printf("  HELD           %s (%" JSON_INTEGER_FORMAT ") in %s: prism-sync release %s\n",
+		text(f, "subject"), number(f, "uid"), text(f, "project"), text(f, "subject"));
 }
 
 static void print_problems(const json_t *j)
@@ -130,7 +133,7 @@ int command_status(const struct globals *g, int argc, char **argv)
 		fprintf(stderr, "usage: prism-sync status [--json]\n");
 		return EXIT_USAGE;
 	}
-	int rc = ask(g, AGENT_STATUS, STATUS_MS, storage, &r);
+	int rc = ask(g, &(struct agent_request){.verb = AGENT_STATUS}, STATUS_MS, storage, &r);
 
 	if (rc != 0)
 		return rc;
@@ -165,7 +168,7 @@ int command_sync(const struct globals *g, int argc, char **argv)
 		fprintf(stderr, "usage: prism-sync sync\n");
 		return EXIT_USAGE;
 	}
-	int rc = ask(g, AGENT_SYNC, SYNC_MS, storage, &r);
+	int rc = ask(g, &(struct agent_request){.verb = AGENT_SYNC}, SYNC_MS, storage, &r);
 
 	if (rc != 0)
 		return rc;
@@ -175,5 +178,32 @@ int command_sync(const struct globals *g, int argc, char **argv)
 		return 1;
 	}
 	printf("This host is up to date.\n");
+	return 0;
+}
+
+/* ---- release --------------------------------------------------------------------------------- */
+
+int command_release(const struct globals *g, int argc, char **argv)
+{
+	static uint8_t storage[AGENT_PACKET_MAX];
+	struct agent_request rq = {.verb = AGENT_RELEASE};
+	struct agent_reply r;
+	bool all = argc == 2 && strcmp(argv[1], "--all") == 0;
+
+	if (argc != 2 || (!all && !username_valid(argv[1]))) {
+		fprintf(stderr, "usage: prism-sync release NAME | --all\n");
+		return EXIT_USAGE;
+	}
+	if (!all)
+		snprintf(rq.user, sizeof(rq.user), "%s", argv[1]);
+	int rc = ask(g, &rq, STATUS_MS, storage, &r);
+
+	if (rc != 0)
+		return rc;
+	if (r.result < 0) {
+		fprintf(stderr, "Nobody was let go: %s.\n", r.text);
+		return 1;
+	}
+	printf("%s\n", r.text);
 	return 0;
 }

@@ -18,6 +18,7 @@ enum { EXIT_USAGE = 2, EXIT_CONFIG = 78 };
 int command_enroll(const struct globals *g, int argc, char **argv);
 int command_run(const struct globals *g, int argc, char **argv);
 int command_status(const struct globals *g, int argc, char **argv);
+int command_release(const struct globals *g, int argc, char **argv);
 int command_sync(const struct globals *g, int argc, char **argv);
 int command_check_config(const struct globals *g, int argc, char **argv);
 int command_version(const struct globals *g, int argc, char **argv);

@@ -241,6 +241,29 @@ static int call_sync(void *arg, uint64_t ticket)
 	return -EBUSY;
 }
 
+static int call_release(void *arg, const char *user, char text[static AGENT_TEXT_MAX])
+{
+	struct agent *a = arg;
+	size_t n;
+	int rc = intake_release(&a->intake, user, &n);
+
+	if (n > 0) {
+		log_event(LOG_LEVEL_WARN, "released", "subject", "%s", user[0] ? user : "everybody",
+		    "memberships", "%lu", (unsigned long)n, NULL);
+		a->dirty = true;
+		schedule_publish(a);
+	}
+	if (rc < 0)
+		snprintf(text, AGENT_TEXT_MAX, "it could not be written down: %s", strerror(-rc));
+	else if (n == 0)
+		snprintf(
+		    text, AGENT_TEXT_MAX, "nobody%s is held here", user[0] ? " of this name" : "");
+	else
+		snprintf(text, AGENT_TEXT_MAX, "Memberships that were held and have ended: %lu.",
+		    (unsigned long)n);
+	return rc < 0 ? rc : n > 0 ? 0 : -ENOENT;
+}
+
 /* ---- start ----------------------------------------------------------------------------------- */
 
 static _Noreturn void network_child(const struct agent *a, int fd, const struct passwd *pw)
@@ -316,8 +339,11 @@ static int start_state(struct agent *a)
 
 static int start_services(struct agent *a)
 {
-	struct agent_calls calls = {
-	    .arg = a, .status = call_status, .ensure_home = call_home, .sync = call_sync};
+	struct agent_calls calls = {.arg = a,
+	    .status = call_status,
+	    .ensure_home = call_home,
+	    .sync = call_sync,
+	    .release = call_release};
 	int rc = homes_new(a->event, &a->config, &a->paths, &a->homes);
 
 	if (rc == 0)

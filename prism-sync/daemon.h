@@ -83,6 +83,8 @@ void status_notify(const struct agent *a);
 /* report.c: append the report for the central service. */
 void report_json(const struct agent *a, struct buf *b);
 void report_send(struct agent *a);
+/* Append whom the shrink guard holds, at most so many. */
+void report_put_held(const struct agent *a, struct buf *b, size_t max);
 
 struct run_options {
 	const char *root; /* --root */

@@ -180,6 +180,57 @@ int intake_message(
 	return rc;
 }
 
+/* ---- letting go ------------------------------------------------------------------------------ */
+
+/* A frame of this host's own in a journal: the magic, then u32 uids. No message begins like that.
+ */
+static const char release_magic[8] = "PRSMREL1";
+
+static size_t let_go(struct model *m, struct feed *f, struct wire uids)
+{
+	size_t n = 0;
+
+	while (wire_left(&uids) >= 4)
+		n += model_let_go(m, f, wire_u32(&uids));
+	return n;
+}
+
+static int release_feed(struct intake *in, struct feed *f, const char *name, size_t *n)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(sizeof(release_magic) + 4 * f->nheld);
+	struct wire w;
+
+	buf_add(&b, release_magic, sizeof(release_magic));
+	for (size_t i = 0; i < f->nslots; i++) {
+		const struct record *r = f->slots[i];
+
+		if (r != NULL && r->flags & RECORD_HELD &&
+		    (name[0] == '\0' || (r->size > 0 && strcmp(r->text, name) == 0)))
+			wire_put_u32(&b, r->subject);
+	}
+	if (buf_error(&b) != 0 || b.len == sizeof(release_magic))
+		return buf_error(&b);
+	int rc = journal_append(in->dirfd, f->id, b.data, b.len, &f->journal_size);
+
+	/* Without a journal a restart has nobody to hold. */
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	wire_init(&w, b.data + sizeof(release_magic), b.len - sizeof(release_magic));
+	*n += let_go(in->model, f, w);
+	return 0;
+}
+
+int intake_release(struct intake *in, const char *name, size_t *ret_n)
+{
+	int rc = 0;
+
+	*ret_n = 0;
+	for (size_t i = 0; rc == 0 && i < in->model->nfeeds; i++)
+		if (in->model->feeds[i].nheld > 0)
+			rc = release_feed(in, &in->model->feeds[i], name, ret_n);
+	return rc;
+}
+
 /* ---- after a start --------------------------------------------------------------------------- */
 
 struct replay {
@@ -193,6 +244,14 @@ static int replay_one(void *arg, const void *msg, size_t len)
 	struct replay *rp = arg;
 	struct feed_header h;
 	struct wire records;
+
+	if (len >= sizeof(release_magic) &&
+	    memcmp(msg, release_magic, sizeof(release_magic)) == 0) {
+		wire_init(&records, (const uint8_t *)msg + sizeof(release_magic),
+		    len - sizeof(release_magic));
+		let_go(rp->in->model, rp->feed, records);
+		return 0;
+	}
 	int rc = feed_open(rp->keys, msg, len, &h, &records);
 
 	if (rc < 0)

@@ -35,6 +35,13 @@ int intake_message(
     struct intake *in, uint8_t *room, size_t len, int64_t now, struct feed_header *ret);
 
 /*
+ * Let go of the held members of this name, or of all for "". It stands in the journals, between the
+ * messages, so that a restart holds nobody again. *ret_n counts memberships, also when it failed
+ * half way. 0 or -errno.
+ */
+int intake_release(struct intake *in, const char *name, size_t *ret_n);
+
+/*
  * Rebuild the model from the manifest and the journals on disk, verifying everything again. What is
  * damaged is cut off; feeds that lose something will be asked for. Returns 0, -ENOMEM or -errno.
  */

@@ -19,6 +19,7 @@ static const struct {
     {"run", command_run, "", "the agent itself, in the foreground"},
     {"status", command_status, "[--json]", "what the running agent holds and sees"},
     {"sync", command_sync, "", "ask the central service now, and wait for it"},
+    {"release", command_release, "NAME | --all", "let go of people whom the shrink guard holds"},
     {"check-config", command_check_config, "", "read prism.conf and say what is wrong"},
     {"version", command_version, "", "print the version"},
 };

@@ -241,7 +241,10 @@ static int apply_record(
 	return 0;
 }
 
-/* The shrink guard: what a full feed lacks is held when it is too much at once. */
+/*
+ * The shrink guard: what a full feed lacks is held when it is too much at once. Who is held stays
+ * so, also when few are left of them.
+ */
 static void settle_missing(struct model *m, struct feed *f)
 {
 	size_t missing = 0, total = f->nmembers;
@@ -257,7 +260,7 @@ static void settle_missing(struct model *m, struct feed *f)
 
 		if (r == NULL || r->flags & RECORD_SEEN) {
 			i++;
-		} else if (hold && r->type == FEED_MEMBER) {
+		} else if (r->type == FEED_MEMBER && (hold || r->flags & RECORD_HELD)) {
 			f->nheld += !(r->flags & RECORD_HELD);
 			r->flags |= RECORD_HELD;
 			i++;
@@ -267,6 +270,17 @@ static void settle_missing(struct model *m, struct feed *f)
 			table_drop(f, r);
 		}
 	}
+}
+
+bool model_let_go(struct model *m, struct feed *f, uint32_t uid)
+{
+	struct record *r = feed_find(f, FEED_MEMBER, uid);
+
+	if (r == NULL || !(r->flags & RECORD_HELD))
+		return false;
+	lose_record(m, r);
+	table_drop(f, r);
+	return true;
 }
 
 static int apply_records(

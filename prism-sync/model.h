@@ -105,6 +105,9 @@ int model_apply_manifest(struct model *m, const struct feed_header *h, struct wi
  */
 int model_apply_feed(struct model *m, const struct feed_header *h, struct wire records);
 
+/* A held member leaves, as by a tombstone. False: nobody of that uid is held. */
+bool model_let_go(struct model *m, struct feed *f, uint32_t uid);
+
 /* The record, or NULL. */
 struct record *feed_find(const struct feed *f, uint8_t type, uint32_t subject);
 

@@ -44,14 +44,14 @@ static void put_refused(const struct agent *a, struct buf *b)
 	}
 }
 
-static void put_held(const struct agent *a, struct buf *b)
+void report_put_held(const struct agent *a, struct buf *b, size_t max)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < a->model.nfeeds; i++) {
 		const struct feed *f = &a->model.feeds[i];
 
-		for (size_t k = 0; f->nheld > 0 && k < f->nslots && n < LIST_MAX; k++) {
+		for (size_t k = 0; f->nheld > 0 && k < f->nslots && n < max; k++) {
 			const struct record *r = f->slots[k];
 
 			if (r == NULL || !(r->flags & RECORD_HELD))
@@ -117,7 +117,7 @@ void report_json(const struct agent *a, struct buf *b)
 	buf_add_str(b, ",\"refused\":[");
 	put_refused(a, b);
 	buf_add_str(b, "],\"held\":[");
-	put_held(a, b);
+	report_put_held(a, b, LIST_MAX);
 	buf_add_str(b, "],\"homes\":{\"failed\":[");
 	homes_put_failed(a->homes, b, HOMES_MAX);
 	buf_add_str(b, "]},\"keys\":[");

@@ -8,7 +8,7 @@
 #include "daemon.h"
 #include "json.h"
 
-enum { LIST_MAX = 100, HOMES_MAX = 30 }; /* all of it fits into one packet */
+enum { LIST_MAX = 100, HOMES_MAX = 30, HELD_MAX = 50 }; /* all of it fits into one packet */
 
 static void put_time(struct buf *b, const char *key, int64_t t)
 {
@@ -93,6 +93,9 @@ void status_json(const struct agent *a, struct buf *b)
 	put_connection(a, b);
 	put_published(a, b);
 	put_feeds(a, b);
+	buf_add_str(b, ",\"held\":[");
+	report_put_held(a, b, HELD_MAX);
+	buf_add_char(b, ']');
 	buf_addf(b, ",\"homes\":{\"ready\":%lu,\"waiting\":%lu,\"failed_count\":%lu,\"trouble\":",
 	    (unsigned long)h.ready, (unsigned long)h.waiting, (unsigned long)h.failed);
 	json_put_string(b, h.trouble);

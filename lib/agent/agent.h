@@ -15,8 +15,9 @@
  *	AGENT_STATUS	  nothing
  *	AGENT_ENSURE_HOME str user: the home exists and is ready, or a reason why it is not
  *	AGENT_SYNC	  nothing: poll the central service now; replies when that poll is done
- * REPLY: u32 AGENT_MAGIC, u16 verb, i16 result (0 or -errno), str text (a sentence for the person,
- *	or "" ), then for AGENT_STATUS: str JSON (at most AGENT_PACKET_MAX less the rest).
+ *	AGENT_RELEASE	  str user: let go of whom the shrink guard holds under this name; "": of
+ *all REPLY: u32 AGENT_MAGIC, u16 verb, i16 result (0 or -errno), str text (a sentence for the
+ *person, or "" ), then for AGENT_STATUS: str JSON (at most AGENT_PACKET_MAX less the rest).
  *
  * Beside the socket the agent leaves a memory for the time when it does not answer: the folder
  * AGENT_READY_DIR (0755 root) holds one empty regular file per person, named by the uid in decimal
@@ -34,11 +35,17 @@
 #define AGENT_PACKET_MAX 65536
 #define AGENT_TEXT_MAX	 512
 
-enum agent_verb { AGENT_PING = 1, AGENT_STATUS = 2, AGENT_ENSURE_HOME = 3, AGENT_SYNC = 4 };
+enum agent_verb {
+	AGENT_PING = 1,
+	AGENT_STATUS = 2,
+	AGENT_ENSURE_HOME = 3,
+	AGENT_SYNC = 4,
+	AGENT_RELEASE = 5,
+};
 
 struct agent_request {
 	uint16_t verb;
-	char user[64]; /* AGENT_ENSURE_HOME */
+	char user[64]; /* AGENT_ENSURE_HOME, AGENT_RELEASE */
 };
 
 struct agent_reply {

@@ -13,12 +13,14 @@
 static const struct verb {
 	uint16_t verb;
 	bool request_user;
+	bool user_optional; /* "": everybody */
 	bool reply_json;
 } VERBS[] = {
     {.verb = AGENT_PING},
     {.verb = AGENT_STATUS, .reply_json = true},
     {.verb = AGENT_ENSURE_HOME, .request_user = true},
     {.verb = AGENT_SYNC},
+    {.verb = AGENT_RELEASE, .request_user = true, .user_optional = true},
 };
 
 static const struct verb *verb_find(uint16_t verb)
@@ -35,8 +37,10 @@ static void buf_fail(struct buf *b, int error)
 		b->error = error;
 }
 
-static bool user_ok(const char *user, size_t size)
+static bool user_ok(const struct verb *v, const char *user, size_t size)
 {
+	if (v->user_optional && user[0] == '\0')
+		return true;
 	return strnlen(user, size) < size && username_valid(user);
 }
 
@@ -44,7 +48,7 @@ void agent_put_request(struct buf *b, const struct agent_request *r)
 {
 	const struct verb *v = verb_find(r->verb);
 
-	if (!v || (v->request_user && !user_ok(r->user, sizeof(r->user)))) {
+	if (!v || (v->request_user && !user_ok(v, r->user, sizeof(r->user)))) {
 		buf_fail(b, -EINVAL);
 		return;
 	}
@@ -72,7 +76,7 @@ int agent_parse_request(const void *p, size_t n, struct agent_request *ret)
 		return -EBADMSG;
 	if (v->request_user) {
 		wire_str(&w, r.user, sizeof(r.user));
-		if (!wire_ok(&w) || !username_valid(r.user))
+		if (!wire_ok(&w) || !user_ok(v, r.user, sizeof(r.user)))
 			return -EBADMSG;
 	}
 	if (!wire_done(&w))

@@ -9,6 +9,7 @@
  *	member UID NAME	      add, or make active again (the next revision)
  *	flip UID	      change this member's record a little
  *	suspend UID | resume UID | remove UID (a tombstone) | until UID SECONDS
+ *	vanish FIRST LAST     these are in no list any more, and nothing says that they were removed
  *	keys	feed key, host id and recovery id in hexadecimal, for the pins
  *	drop-tokens	      every access token is unknown from now on
  *	homes DIR	      where people who are added from now on live
@@ -235,15 +236,34 @@ static void read_client(struct client *c)
 
 /* ---- commands -------------------------------------------------------------------------------- */
 
+static void tell(void)
+{
+	for (int i = 0; i < CLIENTS; i++)
+		if (clients[i].fd >= 0 && clients[i].parked)
+			serve_poll(&clients[i]);
+	printf("revision %" PRIu64 "\n", forge.revision);
+}
+
 static void changed(void)
 {
 	forge.issued = time(NULL);
 	forge_delta(&forge, &delta);
 	delta_to = forge.revision;
-	for (int i = 0; i < CLIENTS; i++)
-		if (clients[i].fd >= 0 && clients[i].parked)
-			serve_poll(&clients[i]);
-	printf("revision %" PRIu64 "\n", forge.revision);
+	tell();
+}
+
+static void vanish(uint32_t first, uint32_t last)
+{
+	for (size_t i = 0; i < forge.n; i++) {
+		struct forge_record *r = &forge.records[i];
+
+		if (r->type != FEED_MEMBER || r->subject < first || r->subject > last)
+			continue;
+		feed_digest_update(forge.digest, r->whole.data + 4, r->whole.len - 4, -1);
+		r->flags = FEED_RECORD_DELETED;
+	}
+	forge.revision++;
+	tell();
 }
 
 static struct feed_member person_of(uint32_t uid)
@@ -320,6 +340,8 @@ static bool obey(const char *line)
 		changed();
 	} else if (sscanf(line, "fill %ld %u", &number, &uid) == 2) {
 		fill((uint32_t)number, uid);
+	} else if (sscanf(line, "vanish %u %ld", &uid, &number) == 2) {
+		vanish(uid, (uint32_t)number);
 	} else if (sscanf(line, "homes %127s", homes) == 1) {
 		forge_homes = homes;
 		printf("homes %s\n", homes);

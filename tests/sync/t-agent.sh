@@ -113,6 +113,20 @@ agent_stop -TERM
 agent_start
 check "D6 after a start with nothing new it knows at once that it is connected" until_true 5 status_is "['connection']['state']" connected
 
+# ---- people who vanish without a word
+central vanish 10001 10002 >/dev/null
+check "D6 shrink guard: status names whom it holds" until_true 5 status_is "['held'] and str(sorted(h['subject'] for h in j['held']))" "['user10001', 'user10002']"
+check "D6 nobody lets go of somebody who is not held" bash -c "! $B/prism-sync --root $dir/h release user10003 2>/dev/null"
+check "D6 release wants a name, or to be told that it means everybody" bash -c "$B/prism-sync --root $dir/h release 2>/dev/null; [ \$? = 2 ]"
+check "D6 root lets go of one of them" agent release user10001
+check "D6 who is gone then" until_true 3 status_is "['users']" 2
+check "D6 it is in the log" grep -q 'released.*user10001' "$dir/agent.log"
+agent_stop -TERM
+agent_start
+check "D6 a restart holds the other one alone" status_is "['feeds'][0]['held']" 1
+check "D6 all may be let go of at once" agent release --all
+check "D6 and are gone" until_true 3 status_is "['users']" 1
+
 # ---- a full disk: the snapshots stay, and are published when there is room again
 if unshare -m true 2>/dev/null; then
   agent_stop -TERM

@@ -354,6 +354,53 @@ TEST("D6 shrink guard: whoever vanishes from a full feed without a tombstone is 
 	EXPECT(!(member(10106)->flags & RECORD_HELD));
 }
 
+TEST("D6 shrink guard: root may let go of one or of all, for good, and nobody else goes with them")
+{
+	size_t n;
+
+	many();
+	vanish(10100, 10104);
+	EXPECT_INT(give(), APPLY_CHANGED_HELD);
+	EXPECT_INT(intake_release(&host.intake, "user29", &n), 0);
+	EXPECT_INT(n, 0);
+	EXPECT_INT(intake_release(&host.intake, "user1", &n), 0);
+	EXPECT_INT(n, 1);
+	EXPECT(member(10101) == NULL && member(10102) != NULL && member(10111) != NULL);
+	EXPECT_INT(feed()->nheld, 4);
+	restart();
+	EXPECT(member(10101) == NULL && member(10102) != NULL);
+	EXPECT_INT(feed()->nheld, 4);
+	/* What comes later stands behind it in the journal. */
+	forge_member(&forge, 10003, "carol");
+	forge_delta(&forge, &msg);
+	EXPECT_INT(give(), APPLY_CHANGED);
+	for (unsigned i = 2; i < 5; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "user%u", i);
+		EXPECT_INT(intake_release(&host.intake, name, &n), 0);
+		EXPECT_INT(n, 1);
+	}
+	/* One alone would not have been held, and stays so. */
+	forge.revision++;
+	forge_full(&forge, &msg);
+	EXPECT_INT(give(), APPLY_CHANGED_HELD);
+	restart();
+	EXPECT_INT(feed()->nheld, 1);
+	EXPECT(member(10100) != NULL && member(10003) != NULL && member(10104) == NULL);
+	EXPECT_INT(intake_release(&host.intake, "", &n), 0);
+	EXPECT_INT(n, 1);
+	restart();
+	EXPECT_INT(feed()->nheld, 0);
+	EXPECT(member(10100) == NULL && member(10003) != NULL);
+	/* Whoever is added again is a member again. */
+	forge_member(&forge, 10100, "user0");
+	forge_delta(&forge, &msg);
+	EXPECT_INT(give(), APPLY_CHANGED);
+	restart();
+	EXPECT(member(10100) != NULL && !(member(10100)->flags & RECORD_HELD));
+}
+
 TEST("D6 shrink guard: few vanish as they come, and tombstones are never held")
 {
 	many();

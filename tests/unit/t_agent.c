@@ -16,7 +16,8 @@ TEST("D6 PAM agent protocol: every request comes back as it was sent")
 	static const struct agent_request rows[] = {{.verb = AGENT_PING}, {.verb = AGENT_STATUS},
 	    {.verb = AGENT_ENSURE_HOME, .user = "alice"},
 	    {.verb = AGENT_ENSURE_HOME, .user = "a2345678901234567890123456789012"},
-	    {.verb = AGENT_SYNC}};
+	    {.verb = AGENT_SYNC}, {.verb = AGENT_RELEASE, .user = "alice"},
+	    {.verb = AGENT_RELEASE}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		_cleanup_buf_ struct buf b = BUF_INIT(AGENT_PACKET_MAX);
@@ -60,8 +61,9 @@ TEST("D6 PAM agent protocol: every reply comes back as it was sent")
 TEST("D6 PAM agent protocol: what would not parse is not encoded")
 {
 	static char nul[4] = "a\0b";
-	static const struct agent_request requests[] = {{.verb = 0}, {.verb = 5},
-	    {.verb = AGENT_ENSURE_HOME}, {.verb = AGENT_ENSURE_HOME, .user = "../etc"},
+	static const struct agent_request requests[] = {{.verb = 0}, {.verb = 6},
+	    {.verb = AGENT_RELEASE, .user = "--all"}, {.verb = AGENT_ENSURE_HOME},
+	    {.verb = AGENT_ENSURE_HOME, .user = "../etc"},
 	    {.verb = AGENT_ENSURE_HOME, .user = "root"},
 	    {.verb = AGENT_ENSURE_HOME,
 		.user = "a23456789012345678901234567890123456789012345678901234567890123"}};
