@@ -24,6 +24,7 @@ struct config {
 	int behind_proxy;	  /* 1: believe X-Forwarded-For on the plain listener */
 	uint32_t uid_first, uid_last, gid_first, gid_last;
 	int64_t feed_validity; /* seconds */
+	char master_keys[256]; /* the file that opens sealed secrets; "": none */
 	char home_root[256];   /* "/efs/home" */
 	char shell[256];       /* "/bin/bash" */
 	int log_level;	       /* enum log_level */
@@ -32,12 +33,14 @@ struct config {
 struct http;
 struct feed_cache;
 struct announcement;
+struct secrets;
 
 struct central {
 	struct config config;
 	struct feed_signer *signer;
 	uint8_t recovery_key_id[FEED_KEY_ID_LEN];
 	struct announcement *announcement; /* signing_next.c's own; NULL: no key is announced */
+	struct secrets *secrets;	   /* what opens organizations' secrets: secrets.h */
 	char tls_pin[64];  /* base64 of SHA-256 of the certificate's public key (SPKI); "" where
 			    * an authority has signed it: then clients go by that */
 	struct http *http; /* http.c's own */

@@ -18,6 +18,7 @@ int command_backup(int argc, char **argv, struct config *cfg);
 int command_restore(int argc, char **argv, struct config *cfg);
 int command_audit(int argc, char **argv, struct config *cfg);
 int command_feed_key(int argc, char **argv, struct config *cfg);
+int command_secrets(int argc, char **argv, struct config *cfg);
 int command_migrate(int argc, char **argv, struct config *cfg);
 int command_check_config(int argc, char **argv, struct config *cfg);
 int command_version(int argc, char **argv, struct config *cfg);

@@ -10,6 +10,7 @@
 #include "command.h"
 #include "host_feed.h"
 #include "http.h"
+#include "secrets.h"
 #include "signing.h"
 #include "tls.h"
 
@@ -104,10 +105,16 @@ static int prepare(struct central *c)
 {
 	_cleanup_store_ struct store *s = NULL;
 	int64_t hosts = 0;
+	char why[512];
 
 	if (state_open_store(&c->config, &s) != 0)
 		return -EIO;
-	int r = store_tx(s, STORE_READ, count_hosts, &hosts);
+	int r = secrets_check(s, c->secrets, why, sizeof(why));
+	if (r < 0) {
+		log_event(LOG_LEVEL_ERROR, "master_keys", "reason", "%s", why, NULL);
+		return r;
+	}
+	r = store_tx(s, STORE_READ, count_hosts, &hosts);
 	/* A new key beside hosts that know the old one would be refused by all of them. */
 	return r < 0 ? r : signing_open(c, hosts == 0);
 }
@@ -125,11 +132,15 @@ static void block_signals(sigset_t *set)
 
 int command_serve(int argc, char **argv, struct config *cfg)
 {
-	struct central c = {.config = *cfg};
+	struct secrets secrets = {.keys = NULL};
+	struct central c = {.config = *cfg, .secrets = &secrets};
+	char why[512];
 	sigset_t set;
 
 	if (argc > 1)
 		return command_usage("serve");
+	if (secrets_open(cfg, &secrets, why, sizeof(why)) < 0)
+		return command_failed("%s", why);
 	int r = state_become_owner(cfg);
 	if (r < 0)
 		return command_failed("%s: %s", cfg->state_dir, strerror(-r));
@@ -144,6 +155,7 @@ int command_serve(int argc, char **argv, struct config *cfg)
 		r = listen_and_wait(&c, &set);
 	feed_stop(&c);
 	signing_close(&c);
+	secrets_close(&secrets);
 	if (r < 0)
 		return command_failed("the service did not start; the lines above say why");
 	log_event(LOG_LEVEL_INFO, "stopped", NULL);

@@ -207,6 +207,7 @@ static const struct key keys[] = {
     {"feed", "signing_key", set_path_or_none, FIELD(signing_key), 0, 0, "an absolute path"},
     {"feed", "validity", set_duration, FIELD(feed_validity), 60, 90 * 24 * 3600,
 	"a duration from 60s to 90d"},
+    {"secrets", "master_keys", set_path_or_none, FIELD(master_keys), 0, 0, "an absolute path"},
     {"ids", "uid_range", set_range, FIELD(uid_first), 0, 0, "FIRST-LAST, from 1000 up"},
     {"ids", "gid_range", set_range, FIELD(gid_first), 0, 0, "FIRST-LAST, from 1000 up"},
     {"accounts", "home_root", set_path, FIELD(home_root), 0, 0, "an absolute path"},

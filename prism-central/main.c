@@ -19,6 +19,7 @@ static const struct command {
     {"restore", command_restore, true, "put a backup in the database's place"},
     {"audit", command_audit, true, "verify: check the chain of audit events"},
     {"feed-key", command_feed_key, true, "status, next, switch: the key that signs the feed"},
+    {"secrets", command_secrets, true, "status, new-key, rotate: the keys of stored secrets"},
     {"migrate", command_migrate, true, "bring the database's schema up to date"},
     {"check-config", command_check_config, true, "read the configuration and say what is wrong"},
     {"version", command_version, false, "print the version"},

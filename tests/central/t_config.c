@@ -52,6 +52,8 @@ TEST("D2 every key is read")
 				   "[feed]\n"
 				   "signing_key = /a/feed.key\n"
 				   "validity = 36h\n"
+				   "[secrets]\n"
+				   "master_keys = /a/master.keys\n"
 				   "[ids]\n"
 				   "uid_range = 20000-29999\n"
 				   "gid_range = 30000-39999\n"
@@ -75,6 +77,7 @@ TEST("D2 every key is read")
 	EXPECT_STR(c.tls_key, "/a/b.key");
 	EXPECT_STR(c.signing_key, "/a/feed.key");
 	EXPECT_INT(c.feed_validity, 36 * 3600);
+	EXPECT_STR(c.master_keys, "/a/master.keys");
 	EXPECT_INT(c.uid_first, 20000);
 	EXPECT_INT(c.gid_last, 39999);
 	EXPECT_STR(c.home_root, "/home");
@@ -110,6 +113,7 @@ TEST("D2 what is wrong is said with the file, the line and what was expected")
 	    {"[database]\nurl = sqlite:prism.db\n", "c.conf:2: url must be sqlite:/PATH"},
 	    {"[tls]\ncertificate = /a\n", "both certificate and key"},
 	    {"[feed]\nvalidity = 10s\n", "c.conf:2: validity must be a duration from 60s"},
+	    {"[secrets]\nmaster_keys = keys\n", "c.conf:2: master_keys must be an absolute path"},
 	    {"[ids]\nuid_range = 0-100\n", "c.conf:2: uid_range must be FIRST-LAST"},
 	    {"[ids]\nuid_range = 500-60000\n", "c.conf:2: uid_range must be FIRST-LAST"},
 	    {"[ids]\nuid_range = 20000-10000\n", "c.conf:2: uid_range must be"},
@@ -153,9 +157,10 @@ TEST("D2 the shipped configuration is valid, and what it shows are the defaults"
 	char *cert = strstr((char *)b.data, "\ncertificate = ");
 	char *key = strstr((char *)b.data, "\nkey = ");
 	char *signing = strstr((char *)b.data, "\nsigning_key = ");
+	char *master = strstr((char *)b.data, "\nmaster_keys = ");
 	char *database = strstr((char *)b.data, "\nurl = sqlite");
-	EXPECT(url && cert && key && signing && database);
-	url[1] = cert[1] = key[1] = signing[1] = '#';
+	EXPECT(url && cert && key && signing && master && database);
+	url[1] = cert[1] = key[1] = signing[1] = master[1] = '#';
 	EXPECT_INT(parse(buf_str(&b), &shipped), 0);
 	EXPECT_INT(memcmp(&shipped, &defaults, sizeof(shipped)), 0);
 }
