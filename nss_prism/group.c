@@ -2,6 +2,16 @@
 #include "entry.h"
 #include "nss_prism.h"
 
+/* Whether a user may have a name of this hash; no is certain. */
+_hot_ bool filter_has(const struct map_view *v, uint64_t hash)
+{
+	uint64_t bits = snap_filter_bits(hash);
+	struct snap_table words; /* as many bytes each as a slot */
+
+	return map_table(v, SNAP_SEC_FILTER, &words) &&
+	       (snap_slot_load(&words, hash) & bits) == bits;
+}
+
 _hot_ enum nss_status find_name(const struct map_view *v, const char *name, size_t n,
     const struct caller *c, struct group *result)
 {
@@ -16,7 +26,7 @@ _hot_ enum nss_status find_name(const struct map_view *v, const char *name, size
 		if (at != 0)
 			return team_give(v, at, ANY_ID, c, result);
 	}
-	if ((!of_group || !split) && map_table(v, SNAP_SEC_NAME, &people)) {
+	if ((!of_group || !split) && filter_has(v, hash) && map_table(v, SNAP_SEC_NAME, &people)) {
 		at = snap_find_name(
 		    v->base, v->size, &people, hash, name, n, sizeof(struct snap_person));
 		if (at != 0)

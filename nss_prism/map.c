@@ -179,7 +179,7 @@ static void take_header(struct map_region *r, const struct snap_header *h)
 	store(&r->seed, h->seed);
 	store(&r->uids, range_within(h->uid_first, h->uid_last));
 	store(&r->gids, range_within(h->gid_first, h->gid_last));
-	for (unsigned i = 0; i <= SNAP_SEC_GID; i++) {
+	for (unsigned i = 0; i <= SNAP_SEC_FILTER; i++) {
 		const struct snap_extent *e = &h->section[i];
 
 		store(&r->table[i],

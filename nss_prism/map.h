@@ -35,9 +35,10 @@
 struct map_region {
 	uint64_t seq; /* odd while the rest changes */
 	const uint8_t *base;
-	uint64_t size;			  /* of the file, checked against its header */
-	uint64_t flags;			  /* enum snap_flag */
-	uint64_t table[SNAP_SEC_GID + 1]; /* first slot, in units of SNAP_ALIGN, and mask << 32 */
+	uint64_t size;	/* of the file, checked against its header */
+	uint64_t flags; /* enum snap_flag */
+	uint64_t
+	    table[SNAP_SEC_FILTER + 1]; /* first slot, in units of SNAP_ALIGN, and mask << 32 */
 	uint64_t uids, gids; /* first | last << 32: the header's ranges, within the reader's own */
 	uint64_t seed;
 

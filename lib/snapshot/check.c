@@ -22,7 +22,7 @@ static bool sections_sound(const struct snap_header *h)
 		if (e->offset < SNAP_HEADER_SIZE || e->offset % SNAP_ALIGN != 0 ||
 		    e->offset > h->size || e->size > h->size - e->offset)
 			return false;
-		if (i <= SNAP_SEC_GID && !table_sound(e))
+		if (i <= SNAP_SEC_FILTER && !table_sound(e))
 			return false;
 	}
 	return h->section[SNAP_SEC_USERS].size >=

@@ -15,6 +15,7 @@
  *   SNAP_SEC_UID        slots, users by uid   slots, subjects by uid (not the refused ones)
  *   SNAP_SEC_GRNAM      slots, groups         (empty)
  *   SNAP_SEC_GID        slots, groups         (empty)
+ *   SNAP_SEC_FILTER     u64 words             (empty)
  *   SNAP_SEC_USERS      u32 record numbers    (empty)
  *                       by ascending uid
  *   SNAP_SEC_GROUPS     the same, by gid      (empty)
@@ -31,6 +32,10 @@
  * Private groups. Every user has a group of the same id and name without listed members. It has no
  * record: it is served from the user's. SNAP_SPLIT_NAMES and SNAP_SPLIT_IDS say that one look at a
  * key tells which of the two tables can have it, so that it is one probe and not two.
+ *
+ * The filter. Who asks for a group means seldom a private one, and the table of users is large: so
+ * there is a filter of their names, a power of two of 64-bit words. A name's word is hash % words,
+ * and a user is only looked for if all of snap_filter_bits(hash) are set in it.
  *
  * Checksums find damage, not malice: whoever can write the file is root. The header's covers the
  * header before it; the body's covers everything behind the header; records of subjects and
@@ -76,6 +81,7 @@ enum snap_section {
 	SNAP_SEC_UID,
 	SNAP_SEC_GRNAM,
 	SNAP_SEC_GID,
+	SNAP_SEC_FILTER,
 	SNAP_SEC_USERS,
 	SNAP_SEC_GROUPS,
 	SNAP_SEC_PROJECTS,
@@ -187,7 +193,7 @@ struct snap_project_record {
 	uint32_t slug, name, contact; /* offsets */
 };
 
-static_assert(sizeof(struct snap_header) == 232, "layout");
+static_assert(sizeof(struct snap_header) == 248, "layout");
 static_assert(sizeof(struct snap_header) <= SNAP_SUPERSEDED_AT, "layout");
 static_assert(sizeof(struct snap_person) == 16 && sizeof(struct snap_team) == 16, "layout");
 static_assert(sizeof(struct snap_subject_record) == 40, "layout");
@@ -246,6 +252,12 @@ static inline uint64_t snap_hash_name(uint64_t seed, const char *s, size_t n)
 		b = (uint8_t)s[n - 1];
 	}
 	return snap_fold(snap_fold(a ^ seed, b ^ SNAP_K0) ^ n, SNAP_K1);
+}
+
+/* The bits that a name sets in its word of the filter. */
+static inline uint64_t snap_filter_bits(uint64_t hash)
+{
+	return 1ull << (hash >> 58) | 1ull << (hash >> 52 & 63) | 1ull << (hash >> 46 & 63);
 }
 
 static inline uint64_t snap_hash_id(uint32_t id)

@@ -8,7 +8,8 @@
 #include "snapshot.h"
 #include "write.h"
 
-#define SEED_TRIES 8
+#define SEED_TRIES   8
+#define FILTER_NAMES 8 /* in a word, at most: one in twenty absent names passes */
 
 /* ---- text ------------------------------------------------------------------------------- */
 
@@ -91,6 +92,15 @@ void writer_table(struct writer *w, enum snap_section which, size_t n)
 	while (slots < 2 * (uint64_t)n)
 		slots *= 2;
 	writer_section(w, which, slots * sizeof(struct snap_slot));
+}
+
+void writer_filter(struct writer *w, enum snap_section which, size_t n)
+{
+	uint64_t words = SNAP_ALIGN / sizeof(uint64_t);
+
+	while (words * FILTER_NAMES < n)
+		words *= 2;
+	writer_section(w, which, words * sizeof(uint64_t));
 }
 
 int writer_allocate(struct writer *w)
@@ -206,6 +216,14 @@ int writer_enter_id(struct writer *w, enum snap_section which, uint32_t id, cons
 
 	/* Ids are hashed without a seed: another one would not help. */
 	return r == -EAGAIN ? -EINVAL : r;
+}
+
+void writer_filter_add(struct writer *w, enum snap_section which, const char *name, size_t n)
+{
+	uint64_t *words = (uint64_t *)(w->base + w->section[which].offset);
+	uint64_t hash = snap_hash_name(w->seed, name, n);
+
+	words[hash & (w->section[which].size / sizeof(*words) - 1)] |= snap_filter_bits(hash);
 }
 
 bool writer_has_name(

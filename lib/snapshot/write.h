@@ -67,6 +67,9 @@ uint32_t writer_number(const struct writer *w, const void *record);
 int writer_enter_name(struct writer *w, enum snap_section which, const char *name, size_t n,
     const void *record, int name_at);
 int writer_enter_id(struct writer *w, enum snap_section which, uint32_t id, const void *record);
+/* A filter for n names, and a name in it. */
+void writer_filter(struct writer *w, enum snap_section which, size_t n);
+void writer_filter_add(struct writer *w, enum snap_section which, const char *name, size_t n);
 /* Fill a section of record numbers by ascending id; sorts the pairs. 0 or -ENOMEM. */
 struct writer_pair {
 	uint32_t id;

@@ -194,6 +194,7 @@ static void layout(struct writer *w)
 	writer_table(w, SNAP_SEC_UID, w->nusers);
 	writer_table(w, SNAP_SEC_GRNAM, 0);
 	writer_table(w, SNAP_SEC_GID, 0);
+	writer_filter(w, SNAP_SEC_FILTER, 0);
 	writer_section(w, SNAP_SEC_USERS, 0);
 	writer_section(w, SNAP_SEC_GROUPS, 0);
 	writer_section(w, SNAP_SEC_PROJECTS, w->src->nprojects * sizeof(uint32_t));

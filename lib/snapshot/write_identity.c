@@ -120,6 +120,7 @@ static void layout(struct writer *w)
 	writer_table(w, SNAP_SEC_UID, w->nusers);
 	writer_table(w, SNAP_SEC_GRNAM, w->src->ngroups);
 	writer_table(w, SNAP_SEC_GID, w->src->ngroups);
+	writer_filter(w, SNAP_SEC_FILTER, w->nusers);
 	writer_section(w, SNAP_SEC_USERS, w->nusers * sizeof(uint32_t));
 	writer_section(w, SNAP_SEC_GROUPS, w->src->ngroups * sizeof(uint32_t));
 	writer_section(w, SNAP_SEC_PROJECTS, 0);
@@ -179,6 +180,7 @@ static int put_person(struct writer *w, const struct snap_user *u, uint32_t *ret
 		*t->next_len++ = (uint8_t)(name + 1);
 	}
 	*ret_number = writer_number(w, r);
+	writer_filter_add(w, SNAP_SEC_FILTER, u->name, name);
 	e = writer_enter_name(w, SNAP_SEC_NAME, u->name, name, r, sizeof(head));
 	return e < 0 ? e : writer_enter_id(w, SNAP_SEC_UID, u->uid, r);
 }
