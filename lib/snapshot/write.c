@@ -147,6 +147,16 @@ static struct snap_slot *table_slots(
 	return (struct snap_slot *)(w->base + w->section[which].offset);
 }
 
+void writer_expect(const struct writer *w, const char *name, size_t n, uint32_t id)
+{
+	uint64_t names, ids;
+	struct snap_slot *by_name = table_slots(w, SNAP_SEC_NAME, &names);
+	struct snap_slot *by_id = table_slots(w, SNAP_SEC_UID, &ids);
+
+	__builtin_prefetch(&by_name[snap_hash_name(w->seed, name, n) & names], 1);
+	__builtin_prefetch(&by_id[snap_hash_id(id) & ids], 1);
+}
+
 static const char *record_name(const struct writer *w, uint32_t number, int name_at)
 {
 	const uint8_t *r = w->base + (uint64_t)number * SNAP_ALIGN;

@@ -59,6 +59,9 @@ int writer_allocate(struct writer *w);
 uint8_t *writer_record(struct writer *w, uint64_t bytes);
 uint32_t writer_number(const struct writer *w, const void *record);
 
+/* The keys of a user that is about to be entered: their slots are fetched meanwhile. */
+void writer_expect(const struct writer *w, const char *name, size_t n, uint32_t id);
+
 /*
  * Enter a record. "name_at" says where records of this table have their name; with a negative one
  * the name's offset is the u32 at -name_at. -EINVAL: the key is already there. -EAGAIN: too many

@@ -153,6 +153,7 @@ static int put_subject(struct writer *w, const struct writer_user *listed)
 	uint32_t at;
 	int e;
 
+	writer_expect(w, u->name, name, listed->uid);
 	head.name = (uint32_t)(p - r) + (uint32_t)(nkeys * sizeof(struct snap_key_record));
 	head.home = put_string(r, head.name, u->name, name);
 	at = put_string(r, head.home, u->home, strlen(u->home));

@@ -160,6 +160,7 @@ static int put_person(struct writer *w, const struct snap_user *u, uint32_t *ret
 	uint8_t *r, *p;
 	int e;
 
+	writer_expect(w, u->name, name, u->uid);
 	head.gecos = (uint16_t)(name + 3);
 	head.home = (uint16_t)(head.gecos + gecos + 1);
 	head.shell = (uint16_t)(head.home + home + 1);
