@@ -196,6 +196,12 @@ TEST("S3.16 keys of a set that are not understood are skipped, each for its own 
 	    {P256(",\"key_ops\":[\"verify\",\"verify\"]"), 0},
 	    {P256(",\"key_ops\":[5,\"verify\"]"), 0},
 	    {P256(",\"key_ops\":[\"verify\",5]"), 0},
+	    {P256(",\"key_ops\":[\"verify\",\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\","
+		  "\"j\",\"k\",\"l\",\"m\",\"n\",\"o\"]"),
+		1},
+	    {P256(",\"key_ops\":[\"verify\",\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\","
+		  "\"j\",\"k\",\"l\",\"m\",\"n\",\"o\",\"p\"]"),
+		0},
 	    {P256(",\"kid\":\"\""), 0},
 	    {P256(",\"kid\":5"), 0},
 	    {P256(",\"d\":\"AA\""), 0},
@@ -245,12 +251,14 @@ TEST("S3.16 keys of a set that are not understood are skipped, each for its own 
 	EXPECT_INT(ERR_peek_error(), 0);
 }
 
-TEST("S3.16 RSA keys have 2048 to 8192 bits")
+TEST("S3.16 RSA keys have 2048 to 8192 bits, and an odd modulus")
 {
 	static const struct {
 		unsigned bits;
 		int taken;
-	} cases[] = {{1024, 0}, {2047, 0}, {2048, 1}, {8192, 1}, {8193, 0}, {8200, 0}};
+		uint8_t last;
+	} cases[] = {{1024, 0, 1}, {2047, 0, 1}, {2048, 1, 1}, {2048, 0, 2}, {8192, 1, 1},
+	    {8193, 0, 1}, {8200, 0, 1}};
 	uint8_t raw[1025];
 	char n[1400], text[2000];
 
@@ -260,6 +268,7 @@ TEST("S3.16 RSA keys have 2048 to 8192 bits")
 		struct jwks *set = NULL;
 		memset(raw, 0xab, sizeof(raw));
 		raw[0] = (uint8_t)(1u << ((cases[i].bits - 1) % 8));
+		raw[len - 1] = cases[i].last;
 		base64url_encode(raw, len, n);
 		snprintf(text, sizeof(text), "{\"keys\":[" RSA_("%s", "AQAB") "]}", n);
 		EXPECT_INT(set_parse(text, &set), 0);
@@ -775,6 +784,10 @@ TEST("S3.16 a login may be asked to be recent, and a token's age may be set")
 	make(BY_ED, EDDSA, ISS AUD SUB TIMES ",\"auth_time\":1799996340}");
 	EXPECT_FAULT(open_n(token, strlen(token), &want), JWT_OK);
 	make(BY_ED, EDDSA, ISS AUD SUB TIMES ",\"auth_time\":1799996339}");
+	EXPECT_FAULT(open_n(token, strlen(token), &want), JWT_AUTH_TIME);
+	/* A missing time is not the year 1970, however patient the caller is. */
+	want.max_login_age = INT64_C(1) << 40;
+	make(BY_ED, EDDSA, GOOD);
 	EXPECT_FAULT(open_n(token, strlen(token), &want), JWT_AUTH_TIME);
 	want = expected();
 	want.max_token_age = 5;
