@@ -45,6 +45,7 @@ static const struct {
 } kept[] = {
     {"generation", JSON_INTEGER},
     {"clock", JSON_INTEGER},
+    {"clock_skew", JSON_INTEGER},
     {"version", JSON_STRING},
     {"refused", JSON_ARRAY},
     {"held", JSON_ARRAY},

@@ -43,7 +43,9 @@ int central_new(const struct config *c, const struct identity *id, struct centra
 	struct http_options o = {
 	    .url = id->url,
 	    .pin = id->pin,
-	    .ca_file = c->ca_file[0] ? c->ca_file : NULL,
+	    .ca_file = c->ca_file[0]	? c->ca_file
+		       : id->ca_file[0] ? id->ca_file
+					: NULL,
 	    .proxy = c->proxy_given ? c->proxy : NULL,
 	    .user_agent = "prism-sync/" PRISM_VERSION,
 	    .timeout_ms = REQUEST_MS,
