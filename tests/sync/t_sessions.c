@@ -10,6 +10,8 @@
 #include "prism-sync/sessions.h"
 #include "test.h"
 
+/* Uids of this process alone: tests that run at once must not end each other's. */
+static uint32_t base;
 static struct config config;
 static struct local local;
 static sd_event *event;
@@ -21,7 +23,7 @@ static uint32_t has_left; /* a group that nobody has any longer */
 
 static const char *name_of(void *arg, uint32_t uid)
 {
-	return uid == 1900009 ? NULL : "carol";
+	return uid == base + 9 ? NULL : "carol";
 }
 
 static bool is_let_in(void *arg, uint32_t uid)
@@ -47,8 +49,8 @@ static void begin(void)
 	if (geteuid() != 0)
 		SKIP("only root may end other people's processes");
 	config_defaults(&config);
-	config.uid_first = 1900000;
-	config.uid_last = 1900999;
+	config.uid_first = base;
+	config.uid_last = base + 999;
 	if (event == NULL)
 		EXPECT(sd_event_new(&event) >= 0);
 	sessions_free(sessions);
@@ -130,12 +132,12 @@ static void clean(void)
 
 TEST("D6 whoever loses access has their processes ended, nobody else's")
 {
-	struct lost lost = {.uid = 1900001};
+	struct lost lost = {.uid = base + 1};
 	int sig = -1;
 
 	begin();
 	pid_t theirs = process(lost.uid, false), stubborn = process(lost.uid, true);
-	pid_t other = process(1900002, false), outside = process(1899999, false);
+	pid_t other = process(base + 2, false), outside = process(base - 1, false);
 
 	sessions_end(sessions, &lost, 1);
 	run_ms(300);
@@ -151,15 +153,15 @@ TEST("D6 whoever loses access has their processes ended, nobody else's")
 
 TEST("D6 uids outside the range and local accounts are never touched")
 {
-	struct lost lost[] = {{0}, {1}, {1899999}, {1901000}, {1900005}};
-	uint32_t locals[] = {1900005};
+	struct lost lost[] = {{0}, {1}, {base - 1}, {base + 1000}, {base + 5}};
+	uint32_t locals[] = {base + 5};
 	int sig;
 
 	begin();
 	local.uids = locals;
 	local.nusers = 1;
-	pid_t outside = process(1899999, false), above = process(1901000, false);
-	pid_t account = process(1900005, false);
+	pid_t outside = process(base - 1, false), above = process(base + 1000, false);
+	pid_t account = process(base + 5, false);
 
 	sessions_end(sessions, lost, 5);
 	run_ms(2600);
@@ -173,9 +175,9 @@ TEST("D6 after a start, whoever is refused by now has their processes ended")
 	int sig;
 
 	begin();
-	let_in = 1900008;
-	pid_t refused = process(1900007, false), fine = process(1900008, false);
-	pid_t unknown = process(1900009, false);
+	let_in = base + 8;
+	pid_t refused = process(base + 7, false), fine = process(base + 8, false);
+	pid_t unknown = process(base + 9, false);
 
 	sessions_check(sessions);
 	run_ms(300);
@@ -197,7 +199,7 @@ static void become_in(uint32_t uid, const void *gid)
 TEST("D6 who is let in again while they are ended keeps what runs, but for groups that are lost")
 {
 	static const gid_t kept = 2000020, left = 2000030;
-	struct lost lost = {.uid = 1900001};
+	struct lost lost = {.uid = base + 1};
 	int sig = 0;
 
 	begin();
@@ -218,7 +220,7 @@ TEST("D6 who is let in again while they are ended keeps what runs, but for group
 
 TEST("D6 lingering goes with the access, also when no record is left to ask for the name")
 {
-	struct lost lost[] = {{1900001, "alice"}, {1900002, "../passwd"}, {1900003, ""}};
+	struct lost lost[] = {{base + 1, "alice"}, {base + 2, "../passwd"}, {base + 3, ""}};
 	char path[128];
 
 	begin();
@@ -274,7 +276,7 @@ static void in_a_container(uint32_t uid, const void *map)
 	if (unshare(CLONE_NEWUSER) < 0 || write(fds[1], "x", 1) != 1 ||
 	    waitpid(helper, &status, 0) != helper || status != 0)
 		_exit(1);
-	become(uid - 1900000, NULL);
+	become(uid - base, NULL);
 }
 
 /* As what root's container service starts: a process namespace of its own, this host's ids. */
@@ -300,12 +302,14 @@ static void in_a_service(uint32_t uid, const void *arg)
 
 TEST("D6 a user namespace of their own saves nobody from being ended")
 {
-	struct lost lost = {.uid = 1900001};
+	struct lost lost = {.uid = base + 1};
 	int sig;
+	char map[64];
 
 	begin();
 	pid_t unmapped = process_by(in_own_namespace, NULL, lost.uid, false);
-	pid_t root_there = process_by(in_own_namespace, "0 1900001 1", lost.uid, true);
+	snprintf(map, sizeof(map), "0 %u 1", (unsigned)lost.uid);
+	pid_t root_there = process_by(in_own_namespace, map, lost.uid, true);
 
 	EXPECT_INT(proc_uid(unmapped), lost.uid);
 	sessions_end(sessions, &lost, 1);
@@ -317,11 +321,13 @@ TEST("D6 a user namespace of their own saves nobody from being ended")
 
 TEST("D6 containers of others, in which the number means somebody else, are left alone")
 {
-	struct lost lost = {.uid = 1900001};
+	struct lost lost = {.uid = base + 1};
 	int sig;
+	char map[64];
 
 	begin();
-	pid_t rootless = process_by(in_a_container, "0 1900000 65536", lost.uid, false);
+	snprintf(map, sizeof(map), "0 %u 65536", (unsigned)base);
+	pid_t rootless = process_by(in_a_container, map, lost.uid, false);
 	pid_t service = process_by(in_a_service, NULL, lost.uid, false);
 	pid_t plain = process(lost.uid, false);
 
@@ -336,6 +342,7 @@ TEST("D6 containers of others, in which the number means somebody else, are left
 
 int main(int argc, char **argv)
 {
+	base = 70000000 + (uint32_t)getpid() % 200000 * 10000;
 	int rc = test_run(argc, argv);
 
 	sessions_free(sessions);
