@@ -6,9 +6,10 @@ cd "$(dirname "$0")/../.." || exit 2
 . tests/cli/lib.sh
 . tests/cli/proxy.sh
 unset no_proxy NO_PROXY
+out= err= status=
 cli_home
-authority_make || tap_skip_all "openssl makes no certificates"
-site_start || tap_skip_all "prism-central does not start"
+authority_make || tap_bail "openssl makes no certificates"
+site_start || tap_bail "prism-central does not start"
 peer proxy way && WAY=$port
 peer proxy safe "$T/way.crt" "$T/way.key" && SAFE=$port
 login() { as boss prism login --server "$CENTRAL_URL" --user boss --password-file "$T/boss.password" "$@"; }

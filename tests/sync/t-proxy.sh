@@ -7,10 +7,11 @@ cd "$(dirname "$0")/../.." || exit 2
 . tests/cli/proxy.sh
 unset no_proxy NO_PROXY
 [ "$(id -u)" = 0 ] || tap_skip_all "needs root"
+out= err= status=
 cli_home
 . tests/central/host.sh
-authority_make || tap_skip_all "openssl makes no certificates"
-site_start || tap_skip_all "prism-central does not start"
+authority_make || tap_bail "openssl makes no certificates"
+site_start || tap_bail "prism-central does not start"
 peer proxy way && WAY=$port
 host_prepare
 CONF=$T/h/etc/prism/prism.conf
