@@ -185,14 +185,24 @@ static int gather(struct work *w)
 
 /* ---- grants ---------------------------------------------------------------------------------- */
 
+static bool membership_holds(const struct work *w, const struct membership *ms)
+{
+	const struct record *r = ms->record;
+	const struct feed_view *v = &w->views[ms->feed];
+
+	if (w->persons[ms->person].verdict != VERDICT_OK || !v->usable)
+		return false;
+	return r->user_state == SNAP_ACTIVE && r->state == SNAP_ACTIVE &&
+	       (r->not_after == 0 || w->now < r->not_after) &&
+	       w->out->projects[v->project].state == SNAP_ACTIVE;
+}
+
 static void judge_membership(struct work *w, struct membership *ms)
 {
 	struct record *r = ms->record;
 	struct person *p = &w->persons[ms->person];
 	const struct feed_view *v = &w->views[ms->feed];
-	bool now_active = p->verdict == VERDICT_OK && v->usable && r->user_state == SNAP_ACTIVE &&
-			  r->state == SNAP_ACTIVE && (r->not_after == 0 || w->now < r->not_after) &&
-			  w->out->projects[v->project].state == SNAP_ACTIVE;
+	bool now_active = membership_holds(w, ms);
 	bool login = now_active && r->perms & SNAP_PERM_LOGIN;
 
 	ms->active = now_active;

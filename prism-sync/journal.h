@@ -4,8 +4,9 @@
 
 /*
  * What a host has accepted, as it was signed: one file for each feed, DIR/HEX.journal, of frames
- * {u32 length, message}: a full feed followed by deltas, and whom root has let go of. It is verified again when it is replayed,
- * so its only weak spot is its end, which a crash may have torn: that is cut off.
+ * {u32 length, message}: a full feed followed by deltas, and whom root has let go of. It is
+ * verified again when it is replayed, so its only weak spot is its end, which a crash may have
+ * torn: that is cut off.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -325,7 +325,8 @@ TEST("D2 a feed has its project and its members, with what their roles allow on 
 	mirror_clear(&m);
 }
 
-TEST("FEATURES 3 who has left stays in the feed as ended, without rights, their keys kept for the barred form")
+TEST("FEATURES 3 who has left stays in the feed as ended, without rights, their keys kept for the "
+     "barred form")
 {
 	struct mirror m = {0};
 	struct feed_member member;

@@ -99,7 +99,8 @@ static void ask_all(const struct module *m)
 		snprintf(name, sizeof(name), "user%04u", i);
 		expect_passwd(m->getpwnam(name, &p, b, sizeof(b), &e), &p);
 		expect_group(m->getgrnam(name, &g, b, sizeof(b), &e), &g);
-		if (m->initgroups(name, (gid_t)-1, &start, &size, &gids, -1, &e) == NSS_STATUS_SUCCESS)
+		if (m->initgroups(name, (gid_t)-1, &start, &size, &gids, -1, &e) ==
+		    NSS_STATUS_SUCCESS)
 			for (long k = 0; k < start; k++)
 				EXPECT(id_ours(gids[k]));
 		free(gids);
