@@ -26,7 +26,8 @@ int command_backup(int argc, char **argv, struct config *cfg)
 	if (r < 0)
 		return command_failed("%s: %s", argv[1], state_error(r));
 	printf(
-	    "The database is in %s. Keep it with %s and %s/recovery.pub, which it does not hold.\n",
+	    "The database is in %s. It does not hold the keys: keep %s, recovery.pub and tls.key "
+	    "of %s with it.\n",
 	    argv[1], cfg->signing_key[0] ? cfg->signing_key : "feed.key", cfg->state_dir);
 	return EXIT_OK;
 }

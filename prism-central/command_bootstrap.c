@@ -8,6 +8,7 @@
 #include "base/encode.h"
 #include "base/secret.h"
 #include "command.h"
+#include "tls.h"
 #include "user.h"
 
 #define SYNOPSIS \
@@ -94,6 +95,37 @@ static int make_password(char **ret)
 	return 0;
 }
 
+/* Which of the values it is that the service does not take. */
+static int refused(const struct options *o, const char *password)
+{
+	const char *why = NULL;
+
+	if (name_reserved(o->username))
+		return command_failed(
+		    "the username %s is reserved: choose another one", o->username);
+	if (!username_valid(o->username))
+		return command_failed(
+		    "the username %s is not acceptable: give 2 to 32 of a-z, 0-9, - "
+		    "and _, beginning with a letter",
+		    o->username);
+	if (!email_valid(o->email))
+		return command_failed("%s is not an email address", o->email);
+	if (!password_acceptable(password, o->username, &why))
+		return command_failed("the password is not acceptable: %s", why);
+	return command_failed("the name is not acceptable: give one line without a colon");
+}
+
+/* A certificate of our own making is recognized by its pin, which only we can tell. */
+static void print_login(const struct config *cfg, const char *username)
+{
+	char pin[TLS_PIN_SIZE] = "";
+
+	if (tls_pin(cfg, true, pin) < 0)
+		return;
+	printf("Log in with: prism login --server %s%s%s --user %s\n", cfg->url,
+	    *pin ? " --pin " : "", pin, username);
+}
+
 int command_bootstrap(int argc, char **argv, struct config *cfg)
 {
 	_cleanup_store_ struct store *s = NULL;
@@ -116,13 +148,12 @@ int command_bootstrap(int argc, char **argv, struct config *cfg)
 	if (r == -EEXIST)
 		return command_failed("there is a superadmin already, or the username is taken");
 	if (r == -EINVAL)
-		return command_failed("the username, address, name or password is not acceptable "
-				      "(a password has at least %d characters)",
-		    PASSWORD_MIN);
+		return refused(&o, password);
 	if (r < 0)
 		return command_failed("%s: %s", cfg->database, strerror(-r));
 	printf("%s is the first superadmin.\n", o.username);
 	if (!o.password_file)
 		printf("Password, shown only now: %s\n", password);
+	print_login(cfg, o.username);
 	return EXIT_OK;
 }

@@ -113,6 +113,8 @@ int command_restore(int argc, char **argv, struct config *cfg)
 	_cleanup_close_ int lock = state_lock(cfg);
 	if (lock < 0)
 		return command_failed("%s: %s", cfg->state_dir, state_error(lock));
+	if (access(argv[1], R_OK) < 0)
+		return command_failed("%s: %s", argv[1], strerror(errno));
 	int r = store_check(argv[1]);
 	if (r < 0)
 		return command_failed("%s: %s", argv[1], state_error(r));

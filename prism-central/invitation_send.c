@@ -164,7 +164,8 @@ static int post_tx(struct tx *t, struct act *a)
 	struct role role;
 	int r = role_find(t, a->authz.org, s->role, &role);
 	if (r == -ENOENT)
-		return act_fail(a, API_INVALID_VALUE, "There is no role called %s.", s->role);
+		return act_fail(a, API_INVALID_VALUE,
+		    "There is no role called %s: give owner, admin, member or viewer.", s->role);
 	if (!r && role.rank > a->authz.rank)
 		return act_fail(a, API_ROLE_TOO_HIGH, NULL);
 	if (!r)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -62,10 +63,15 @@ static int run(const struct command *c, int argc, char **argv, const char *file)
 int main(int argc, char **argv)
 {
 	static char serve[] = "serve";
+	static const struct option longs[] = {
+	    {"help", no_argument, NULL, 'h'},
+	    {"version", no_argument, NULL, 'V'},
+	    {0},
+	};
 	char *serve_argv[] = {serve, NULL};
 	const char *file = CONFIG_FILE;
 
-	for (int k; (k = getopt(argc, argv, "+c:hV")) != -1;) {
+	for (int k; (k = getopt_long(argc, argv, "+c:hV", longs, NULL)) != -1;) {
 		switch (k) {
 		case 'c':
 			file = optarg;
@@ -82,7 +88,7 @@ int main(int argc, char **argv)
 	}
 	if (optind == argc)
 		return run(&commands[0], 1, serve_argv, file);
-	if (strcmp(argv[optind], "--help") == 0 || strcmp(argv[optind], "help") == 0) {
+	if (strcmp(argv[optind], "help") == 0) {
 		help(stdout);
 		return EXIT_OK;
 	}

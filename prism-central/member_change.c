@@ -138,7 +138,8 @@ static int apply_role(struct tx *t, struct change *c, const char *slug, json_t *
 	struct role role;
 	int r = role_find(t, c->act.authz.org, slug, &role);
 	if (r == -ENOENT)
-		return act_fail(&c->act, API_INVALID_VALUE, "There is no role called %s.", slug);
+		return act_fail(&c->act, API_INVALID_VALUE,
+		    "There is no role called %s: give owner, admin, member or viewer.", slug);
 	if (r < 0)
 		return r;
 	if (role.rank > c->act.authz.rank)

@@ -249,3 +249,23 @@ int tls_prepare(
 	}
 	return find_pin(c, ret_cert);
 }
+
+int tls_pin(const struct config *cfg, bool make, char ret[static TLS_PIN_SIZE])
+{
+	char cert[TLS_PATH_SIZE], key[TLS_PATH_SIZE];
+	struct central *c = calloc(1, sizeof(*c));
+	int r = c ? config_state_path(cfg, "tls.crt", cert, sizeof(cert)) : -ENOMEM;
+
+	if (r == 0)
+		r = config_state_path(cfg, "tls.key", key, sizeof(key));
+	if (r == 0 && !make && !cfg->tls_cert[0] && !(exists(cert) && exists(key)))
+		r = -ENOENT;
+	if (r == 0) {
+		c->config = *cfg;
+		r = tls_prepare(c, cert, key);
+	}
+	if (r == 0)
+		snprintf(ret, TLS_PIN_SIZE, "%s", c->tls_pin);
+	free(c);
+	return r;
+}

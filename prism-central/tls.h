@@ -11,6 +11,7 @@
 #include "central.h"
 
 #define TLS_PATH_SIZE 512
+#define TLS_PIN_SIZE  64
 
 /*
  * The files to use, and c->tls_pin: of a self-signed certificate its pin, of any other "". Makes
@@ -18,5 +19,9 @@
  */
 int tls_prepare(
     struct central *c, char ret_cert[static TLS_PATH_SIZE], char ret_key[static TLS_PATH_SIZE]);
+
+/* The pin alone, "" where there is none to tell: tls_prepare() for commands. Without "make",
+ * -ENOENT where there is no certificate yet. 0 or -errno. */
+int tls_pin(const struct config *cfg, bool make, char ret[static TLS_PIN_SIZE]);
 
 #endif

@@ -53,6 +53,13 @@ conf a
 echo "correct horse battery" >"$dir/password"
 out=$(run a bootstrap --username root1 --email root1@example.edu --name "First" --password-file "$dir/password")
 say $? "D2 bootstrap makes the first superadmin"
+is "$(printf '%s\n' "$out" | grep -c '^Log in with: prism login --server https.* --pin [A-Za-z0-9+/]*= --user root1$')" 1 "D2 and tells how to log in"
+is "$(run a check-config | sed -n 's/^pin = //p')" "$(printf '%s\n' "$out" | sed -n 's/.*--pin \([^ ]*\) .*/\1/p')" "D2 check-config tells the same pin"
+refused() { "$central" -c "$dir/a/conf" bootstrap "$@" --password-file "$dir/password" 2>&1 | grep -c "$why"; }
+why="root is reserved"; is "$(refused --username root --email r@example.edu)" 1 "D2 bootstrap says which name is reserved"
+why="username Root is not acceptable"; is "$(refused --username Root --email r@example.edu)" 1 "D2 bootstrap says that the username is not acceptable"
+why="nobody is not an email address"; is "$(refused --username other --email nobody)" 1 "D2 bootstrap says that the address is none"
+is "$("$central" --help | head -n 1 | cut -c1-20)" "usage: prism-central" "D2 --help is help"
 run a bootstrap --username root2 --email root2@example.edu --password-file "$dir/password" >/dev/null
 is $? 1 "D2 a second bootstrap is refused"
 is "$(mode "$dir/a/state")" 700 "D2 the state folder is private"
