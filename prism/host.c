@@ -123,6 +123,10 @@ static int host_remove(struct cli *c)
 
 	if (!r)
 		r = api_call(c, "DELETE", api_path("/hosts/", id, NULL), NULL, &answer);
+	if (r && !args_get(c->args, "project") && strcmp(c->error.code, "HOST_NOT_FOUND") == 0)
+		return cli_fail(c, r, "HOST_NOT_FOUND",
+		    "With its name, add --project PROJECT; IDs: prism host list --project PROJECT",
+		    "There is no host with the ID %s.", id);
 	if (r)
 		return r;
 	if (c->json) {

@@ -105,6 +105,16 @@ static int invitation_path(struct cli *c, const char *after, char **ret)
 	return STATUS_OK;
 }
 
+/* The service's hint for an invitation that it does not know is about tokens. */
+static int unknown_id(struct cli *c, int r)
+{
+	if (!r || strchr(c->args->pos[0], '@') ||
+	    strcmp(c->error.code, "INVITATION_NOT_FOUND") != 0)
+		return r;
+	return cli_fail(c, r, "INVITATION_NOT_FOUND",
+	    "Check the ID: prism invitation sent --project PROJECT --ids", "Invitation not found");
+}
+
 static int invitation_revoke(struct cli *c)
 {
 	_cleanup_json_ json_t *answer = NULL;
@@ -112,7 +122,7 @@ static int invitation_revoke(struct cli *c)
 	int r = invitation_path(c, NULL, &path);
 
 	if (!r)
-		r = api_call(c, "DELETE", path, NULL, &answer);
+		r = unknown_id(c, api_call(c, "DELETE", path, NULL, &answer));
 	if (r)
 		return r;
 	if (c->json) {
@@ -134,7 +144,7 @@ static int invitation_resend(struct cli *c)
 	int r = invitation_path(c, "/resend", &path);
 
 	if (!r)
-		r = api_call(c, "POST", path, json_object(), &answer);
+		r = unknown_id(c, api_call(c, "POST", path, json_object(), &answer));
 	return r ? r : sent_print(c, "Invitation Sent Again", answer);
 }
 

@@ -198,6 +198,10 @@ static int choose_username(struct cli *c, const char *email, bool ask, char *out
 	}
 	if (r || username_valid(out))
 		return r;
+	if (name_reserved(out) || strncmp(out, "p-", 2) == 0 || strncmp(out, "g-", 2) == 0)
+		return cli_fail(c, STATUS_USAGE, "BAD_USERNAME",
+		    "Choose another one: --username USERNAME",
+		    "The username %s is reserved for the system.", out);
 	return cli_fail(c, STATUS_USAGE, "BAD_USERNAME",
 	    "Give --username: 2 to 32 of a-z, 0-9, - and _, beginning with a letter.",
 	    *out ? "The username %s is not acceptable." : "A username is needed.%s", out);

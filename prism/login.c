@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "api.h"
 #include "base/attr.h"
@@ -99,10 +100,16 @@ static int login_password(struct cli *c, const char *user, const char *password,
 static int login_key(struct cli *c, const char *user, json_t **ret)
 {
 	_cleanup_json_ json_t *challenge = NULL;
-	char path[CONFIG_PATH_MAX];
+	char path[CONFIG_PATH_MAX], public[CONFIG_PATH_MAX];
 	json_t *proof = NULL;
 	int r = config_path(c, KEY_NAME, path);
 
+	if (!r)
+		r = config_path(c, KEY_NAME ".pub", public);
+	if (!r && access(path, F_OK) < 0 && access(public, F_OK) < 0)
+		return cli_fail(c, STATUS_LOCAL, "NO_KEY",
+		    "Log in with a password, or copy the key from where it is, with its .pub.",
+		    "There is no SSH key on this machine: %s", KEY_SHOWN);
 	if (!r)
 		r = api_call(c, "POST", api_path("/sessions/key/challenge", NULL),
 		    json_pack("{s:s}", "username", user), &challenge);

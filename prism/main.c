@@ -109,13 +109,27 @@ static int help_run(struct cli *c)
 	return STATUS_OK;
 }
 
+static bool noun_exists(const char *word)
+{
+	size_t n = strlen(word);
+
+	for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
+		for (const struct command *cmd = tables[t]; cmd->name; cmd++)
+			if (strncmp(cmd->name, word, n) == 0 && cmd->name[n] == ' ')
+				return true;
+	return false;
+}
+
 static int usage(int argc, char **argv)
 {
 	if (argc > 0) {
-		err_printf("prism: There is no command \"%s%s%s\".\n", argv[0], argc > 1 ? " " : "",
-		    argc > 1 ? argv[1] : "");
-		if (commands_list(1, argv, stderr))
-			return STATUS_USAGE;
+		err_printf(argc > 1 || !noun_exists(argv[0])
+			       ? "prism: There is no command \"%s%s%s\".\n"
+			       : "prism: %s%s%s is said with another word:\n",
+		    argv[0], argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
+		if (!commands_list(1, argv, stderr))
+			err_printf("To list them all: prism help\n");
+		return STATUS_USAGE;
 	}
 	fprintf(stderr, "usage: prism COMMAND [ARGUMENT ...]\n\n");
 	commands_list(0, NULL, stderr);
@@ -200,7 +214,9 @@ int main(int argc, char **argv)
 		rest[n++] = argv[i];
 	for (int i = 1 + lead + words; i < argc; i++)
 		rest[n++] = argv[i];
-	if (cmd == &own_commands[1] && !words)
+	if (!cmd && argc == 2 && strcmp(argv[1], "--version") == 0)
+		cmd = &own_commands[0];
+	if (!words && (cmd == &own_commands[0] || cmd == &own_commands[1]))
 		n = 0;
 	r = cmd ? command_run(cmd, n, rest) : noun_help(argc - 1 - lead, argv + 1 + lead);
 	free(rest);

@@ -15,7 +15,7 @@
 	X(INVALID_VALUE, 400, "A value is not acceptable.", "Correct it and try again.")           \
 	X(NOT_LOGGED_IN, 401, "You are not logged in.", "Run: prism login")                        \
 	X(BAD_CREDENTIALS, 401, "Wrong username or password.",                                     \
-	    "Check both and try again; ask your administrator to reset the password.")             \
+	    "Check both and try again; with your SSH key: prism login --key")                      \
 	X(FORBIDDEN, 403, "You do not have permission to do this.",                                \
 	    "Ask an owner or admin of the project, or the administrator of Prism.")                \
 	X(ORG_FORBIDDEN, 403, "You may not do this in this organization.",                         \
@@ -46,7 +46,8 @@
 	X(ALREADY_MEMBER, 409, "Already a member of this project.",                                \
 	    "Run: prism member list --project PROJECT")                                            \
 	X(ALREADY_INVITED, 409, "This address has a pending invitation to this project.",          \
-	    "Revoke it first: prism invitation revoke ID")                                         \
+	    "Send it again: prism invitation resend EMAIL --project PROJECT. Or revoke it first: " \
+	    "prism invitation revoke EMAIL --project PROJECT")                                     \
 	X(LAST_OWNER, 409, "A project keeps at least one owner.",                                  \
 	    "Make another member owner first.")                                                    \
 	X(LAST_PROJECT, 409, "A host serves at least one project.",                                \

@@ -73,7 +73,19 @@ run as boss prism invitation send alice@uni.edu --project second
 says 1 "Already a member" "prism member list"; tap $? "S1.14 a member is not invited again"
 invite twice@uni.edu second >/dev/null
 run as boss prism invitation send twice@uni.edu --project second
-says 1 "This address has a pending invitation" "Revoke it first"; tap $? "S1.29 one pending invitation an address"
+says 1 "This address has a pending invitation" "prism invitation resend EMAIL"; tap $? "S1.29 one pending invitation an address"
+run as boss prism invitation revoke 12345
+says 1 "Invitation not found" "Check the ID: prism invitation sent --project PROJECT --ids"
+tap $? "S1.29 an unknown ID is not called a token"
+run as boss prism invitation send reserved@uni.edu --project second --role chief
+says 1 "There is no role called chief: give owner, admin, member or viewer" "Correct it"; tap $? "S1.14 the roles that there are"
+token=$(invite reserved@uni.edu second)
+run as new prism invitation accept "$token" --username daemon --yes
+says 2 "The username daemon is reserved" "Choose another one"; tap $? "S1.23 a reserved username is called so"
+run as boss prism host remove ws1
+says 1 "There is no host with the ID ws1" "add --project PROJECT"; tap $? "S1.9 a host's name needs its project"
+run as new prism login --server "$CENTRAL_URL" --pin "$CENTRAL_PIN" --user new --key
+says 5 "There is no SSH key on this machine" "Log in with a password"; tap $? "S1.9 login by a key that is not there"
 
 run as alice prism invitation send x@uni.edu --project second
 says 1 "You do not have permission" "Ask an owner or admin"; tap $? "S1.8 a member cannot invite"

@@ -45,6 +45,11 @@ tap $? "S25 an option given twice is refused"
 run prism frobnicate
 [ "$status" = 2 ] && has "$err" 'There is no command "frobnicate"'
 tap $? "S25 an unknown command ends with 2"
+[ "$(wc -l <<<"$err")" = 2 ] && has "$err" "prism help"
+tap $? "S25 and does not scroll away: the list is one command further"
+run prism --version
+[ "$status" = 0 ] && has "$out" "prism "
+tap $? "S25 --version is version"
 run prism invitation
 [ "$status" = 2 ] && has "$err" "prism invitation accept" && ! has "$err" "prism member"
 tap $? "S25 a noun alone lists its commands"
