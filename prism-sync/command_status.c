@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "agent/agent.h"
 #include "api/skew.h"
 #include "base/attr.h"
@@ -30,9 +31,22 @@ static json_int_t number(const json_t *j, const char *key)
 	return json_integer_value(json_object_get(j, key));
 }
 
+/* As far as the caller may see. */
+static bool not_enrolled(const struct globals *g)
+{
+	char pins[PATHS_MAX + sizeof("/pins")];
+
+	snprintf(pins, sizeof(pins), "%s/pins", g->paths.trust);
+	return access(pins, F_OK) < 0 && errno == ENOENT;
+}
+
 static int no_agent(const struct globals *g, int rc)
 {
-	if (rc == -ENOENT || rc == -ECONNREFUSED)
+	if ((rc == -ENOENT || rc == -ECONNREFUSED) && not_enrolled(g))
+		fprintf(stderr, "The agent is not running, since this host is not enrolled.\n"
+				"Enrol it: prism-sync enroll --token TOKEN\n"
+				"The token comes from: prism host token --project PROJECT\n");
+	else if (rc == -ENOENT || rc == -ECONNREFUSED)
 		fprintf(stderr,
 		    "The agent is not running (nobody answers on %s).\n"
 		    "Logins go on from the snapshots that it published last, up to their "

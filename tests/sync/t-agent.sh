@@ -20,6 +20,7 @@ children() { pgrep -P "$agent_pid"; }
 gone() { ! kill -0 "$1" 2>/dev/null; }
 
 check "S2.5 without an agent, status says so" bash -c "$B/prism-sync --root $dir/none status 2>&1 | grep -q 'The agent is not running'"
+check "S2.5 and on a host that is not enrolled how to enrol it" bash -c "$B/prism-sync --root $dir/none status 2>&1 | grep -q '^Enrol it: prism-sync enroll'"
 check "S2.5 a host that is not enrolled says how to enrol" bash -c "$B/prism-sync --root $dir/none --no-drop run 2>&1 | grep -q 'prism-sync enroll --token'"
 
 central_start
