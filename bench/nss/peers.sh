@@ -42,7 +42,14 @@ world() { # DIR
   printf 'passwd: files\ngroup: files\n' >/etc/nsswitch.conf
 }
 
-module() { ls /usr/lib/*/libnss_"$1".so.2 /usr/lib/libnss_"$1".so.2 2>/dev/null | head -n 1; }
+module() { # NAME: where it is
+  local f
+  for f in /usr/lib/*/libnss_"$1".so.2 /usr/lib/libnss_"$1".so.2; do
+    [ -e "$f" ] && echo "$f" && return
+  done
+  echo "no libnss_$1" >&2
+  return 1
+}
 
 wait_for() { # SECONDS COMMAND...
   local end=$((SECONDS + $1))
@@ -131,7 +138,7 @@ start_sss() {
   sssd -i >/var/log/sssd/out 2>&1 &
   wait_for 20 test -S /var/lib/sss/pipes/nss || return 1
   # The backend comes a little later than the socket. Then a few people, so that all are cached.
-  head -n 100 "$1/users.keys" >/run/users.keys && head -n 50 "$1/groups.keys" >/run/groups.keys
+  head -n 50 "$1/users.keys" >/run/users.keys && head -n 20 "$1/groups.keys" >/run/groups.keys
   wait_for 20 getent -s sss passwd "$(head -n 1 /run/users.keys | cut -d: -f1)" || return 1
   keys=/run module=$(module sss) options=-p
 }
