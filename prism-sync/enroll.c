@@ -448,7 +448,8 @@ static int finish(struct enroll *e)
 		return rc;
 	printf("This host is enrolled as %s with %s.\n", e->identity.name, e->identity.url);
 	show_proxy(e);
-	printf("Start the agent: systemctl enable --now prism-sync\n");
+	printf("%s\n", e->force ? "Restart the agent: systemctl restart prism-sync"
+				: "Start the agent: systemctl enable --now prism-sync");
 	return 0;
 }
 
