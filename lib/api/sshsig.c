@@ -23,8 +23,7 @@
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_MAX 8192
 
-/* ---- SSH's wire encoding: u32 lengths, most significant byte first -----------------------------
- */
+/* ---- SSH's wire encoding: u32 lengths, most significant byte first -------------------------- */
 
 struct ssh {
 	const uint8_t *p, *end;
@@ -89,8 +88,7 @@ static struct ssh reader(struct str v)
 	return (struct ssh){v.p, v.p + v.n, false};
 }
 
-/* ---- public keys ------------------------------------------------------------------------------
- */
+/* ---- public keys ---------------------------------------------------------------------------- */
 
 struct public_key {
 	const struct algorithm *algorithm;
@@ -331,8 +329,7 @@ int sshsig_public_key(
 	return 0;
 }
 
-/* ---- signatures -------------------------------------------------------------------------------
- */
+/* ---- signatures ----------------------------------------------------------------------------- */
 
 /* The bytes between the two lines, which stand alone; line breaks anywhere between. */
 static ssize_t armor_blob(const char *armored, uint8_t *out, size_t max)

@@ -252,8 +252,7 @@ TEST("S3.1 organizations: a superadmin makes them, their owners say who belongs"
 	    "ORG_FORBIDDEN");
 }
 
-/* ---- two owners, each throwing the other out ---------------------------------------------------
- */
+/* ---- two owners, each throwing the other out ------------------------------------------------ */
 
 struct duel {
 	pthread_t thread;
