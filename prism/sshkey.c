@@ -79,13 +79,13 @@ static const char *host_name(const json_t *h)
 	return *name ? name : text_of(h, "name");
 }
 
-void sshkey_hosts_print(const json_t *key)
+void sshkey_hosts_table(const json_t *hosts, const char *present)
 {
 	_cleanup_(out_table_free) struct out_table t = {0};
 	const json_t *h;
 	size_t i;
 
-	json_array_foreach(json_object_get(key, "hosts"), i, h)
+	json_array_foreach(hosts, i, h)
 	{
 		char revision[40];
 
@@ -93,10 +93,15 @@ void sshkey_hosts_print(const json_t *key)
 		    (long long)int_of(h, "revision_applied"));
 		out_table_add(
 		    &t, (const char *[]){"  ", host_name(h), text_of(h, "project"),
-			    json_is_true(json_object_get(h, "present")) ? "Present" : "Not yet",
+			    json_is_true(json_object_get(h, "present")) ? present : "Not yet",
 			    revision, NULL});
 	}
 	out_table_print(&t);
+}
+
+void sshkey_hosts_print(const json_t *key)
+{
+	sshkey_hosts_table(json_object_get(key, "hosts"), "Present");
 }
 
 bool sshkey_everywhere(const json_t *key)
@@ -223,17 +228,25 @@ static void rotation_clear(struct rotation *r)
 	json_decref(r->list);
 }
 
+int sshkey_grace(struct cli *c, int64_t *grace)
+{
+	const char *given = args_get(c->args, "grace");
+
+	if (given && strcmp(given, "0") == 0)
+		*grace = 0;
+	else if (given && clock_parse_duration(given, grace))
+		return cli_fail(c, STATUS_USAGE, "BAD_DURATION", "Give it as 24h, or 0.",
+		    "%s is not a duration.", given);
+	return STATUS_OK;
+}
+
 static int rotation_options(struct cli *c, struct rotation *o)
 {
-	const char *grace = args_get(c->args, "grace");
+	int r;
 
 	o->grace = GRACE_DEFAULT;
-	if (grace && strcmp(grace, "0") == 0)
-		o->grace = 0;
-	else if (grace && clock_parse_duration(grace, &o->grace))
-		return cli_fail(c, STATUS_USAGE, "BAD_DURATION", "Give it as 24h, or 0.",
-		    "%s is not a duration.", grace);
-	return wait_limit(c, &o->limit);
+	r = sshkey_grace(c, &o->grace);
+	return r ? r : wait_limit(c, &o->limit);
 }
 
 /* Make (or, after a rotation that broke off, take up) the next key and have it registered. */
@@ -325,6 +338,12 @@ static const struct option_spec rotate_options[] = {
     {NULL},
 };
 
+static const struct option_spec revoke_options[] = {
+    {"grace", "DURATION", "how long the key stays good; default: 0, not at all"},
+    {"yes", NULL, "do not ask, even if it is your last key or the one of this machine"},
+    {NULL},
+};
+
 const struct command sshkey_commands[] = {
     {"user ssh-key status", "", 0, 0, COMMAND_LOGIN,
 	"Show your SSH keys and which workstations have them.", NULL, sshkey_status},
@@ -332,5 +351,7 @@ const struct command sshkey_commands[] = {
 	"Register a key that you have; default: the one of ~/.prism.", NULL, sshkey_add},
     {"user ssh-key rotate", "", 0, 0, COMMAND_LOGIN,
 	"Make a new SSH key, spread it, then retire the old one.", rotate_options, sshkey_rotate},
+    {"user ssh-key revoke", "FINGERPRINT|ID", 1, 1, COMMAND_LOGIN,
+	"End a key, such as that of a lost laptop.", revoke_options, sshkey_revoke},
     {NULL},
 };

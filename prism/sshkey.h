@@ -24,6 +24,15 @@ int sshkey_register(struct cli *c, const char *path, const char *origin, json_t 
 /* "KEY on HOST" lines: one row for each host of the key. */
 void sshkey_hosts_print(const json_t *key);
 
+/* The same for an array of hosts, with a word for those that have what the service has. */
+void sshkey_hosts_table(const json_t *hosts, const char *present);
+
+/* --grace in seconds; *grace is left as it is when it was not given. */
+int sshkey_grace(struct cli *c, int64_t *grace);
+
+/* The command "user ssh-key revoke". */
+int sshkey_revoke(struct cli *c);
+
 /* Every host of the key has it. */
 bool sshkey_everywhere(const json_t *key);
 

@@ -115,4 +115,39 @@ run as alice env -u SSH_AUTH_SOCK "$PRISM" user ssh-key add "$T/people/alice/onl
 [ "$status" = 5 ]; tap $? "S1.6 without the private half there is no proof"
 run as alice env PATH=/nonexistent "$PRISM" user ssh-key add "$T/second"
 [ "$status" = 5 ] && has "$err" "openssh-client"; tap $? "S1.32 without ssh-keygen the package is named"
+
+# Revoking one key: the lost laptop
+token=$(invite carol@uni.edu lab)
+run as carol prism invitation accept "$token" --yes
+here=$(ssh-keygen -l -f "$T/people/carol/.prism/ssh_keys/id_ed25519.pub" | cut -d' ' -f2)
+run as carol prism user ssh-key revoke "$here"
+[ "$status" = 2 ] && has "$err" "last active key" && has "$err" "--yes"
+tap $? "S3.21 the last active key is not revoked without --yes: exit 2"
+ssh-keygen -q -t ed25519 -N '' -f "$T/laptop"
+lost=$(ssh-keygen -l -f "$T/laptop.pub" | cut -d' ' -f2)
+run as carol prism user ssh-key add "$T/laptop"
+run as carol prism user ssh-key revoke "$here" --json
+[ "$status" = 2 ] && [ "$(jq -r .error.code <<<"$out")" = CONFIRM ]
+tap $? "S3.21 nor is the key of this machine"
+run as carol prism user ssh-key revoke "$lost" --grace sometime
+[ "$status" = 2 ]; tap $? "S3.21 revoke --grace takes a duration"
+run as carol prism user ssh-key revoke SHA256:nothing
+[ "$status" = 1 ] && has "$err" "You have no key SHA256:nothing"; tap $? "S3.21 a key that is not there is named: exit 1"
+run as boss prism user ssh-key revoke "$lost" --yes
+[ "$status" = 1 ]; tap $? "S3.21 nobody revokes the key of another"
+run as carol prism user ssh-key revoke "$lost" --grace 2h --json
+[ "$status" = 0 ] && [ "$(jq -r '.key.state + (.hosts | type)' <<<"$out")" = retiringarray ]
+tap $? "S3.21 revoke --grace lets a key stay for a while"
+run as carol prism user ssh-key revoke "${lost#SHA256:}"
+[ "$status" = 0 ] && has "$out" "SSH Key Revoked" && has "$out" "$lost" && ! has "$out" "For a new key"
+tap $? "S3.21 revoke by fingerprint ends another key at once and asks nothing"
+run as carol prism user ssh-key status --json
+[ "$(jq -r 'map(.fingerprint) | join(" ")' <<<"$out")" = "$here" ]; tap $? "S3.21 and only that one"
+id=$(jq -r '.[0].id' <<<"$out")
+run as carol python3 tests/cli/pty_talk.py "Revoke it? [y/N]" n -- "$PRISM" user ssh-key revoke "$id"
+[ "$status" = 5 ] && has "$out" "Nothing was revoked"; tap $? "S3.21 no means no"
+run as carol python3 tests/cli/pty_talk.py "Revoke it? [y/N]" y -- "$PRISM" user ssh-key revoke "$id"
+[ "$status" = 0 ] && has "$out" "user provision --fix-keys"; tap $? "S3.21 revoke by ID, after yes, tells how to get a new key"
+run as carol prism user provision --fix-keys
+[ "$status" = 0 ] && has "$out" "Made and registered"; tap $? "S3.21 and that is so"
 tap_end
