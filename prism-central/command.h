@@ -14,6 +14,7 @@ enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
 
 int command_serve(int argc, char **argv, struct config *cfg);
 int command_bootstrap(int argc, char **argv, struct config *cfg);
+int command_password(int argc, char **argv, struct config *cfg);
 int command_backup(int argc, char **argv, struct config *cfg);
 int command_restore(int argc, char **argv, struct config *cfg);
 int command_audit(int argc, char **argv, struct config *cfg);
@@ -26,6 +27,12 @@ int command_version(int argc, char **argv, struct config *cfg);
 /* A sentence on standard error; returns EXIT_FAILED, EXIT_USAGE. */
 int command_failed(const char *fmt, ...) _printf_(1, 2);
 int command_usage(const char *synopsis);
+
+/*
+ * A password: the first line of the file ("-": standard input), or one that is made where path is
+ * NULL. Before state_open_store(), since the file may be root's. 0, or EXIT_FAILED having said why.
+ */
+int command_password_take(const char *path, char **ret);
 
 /*
  * Go on as the owner of the state folder when started by root, so that no file in it comes to

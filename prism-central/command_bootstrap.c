@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-#include "base/encode.h"
 #include "base/secret.h"
 #include "command.h"
 #include "tls.h"
@@ -13,7 +10,6 @@
 
 #define SYNOPSIS \
 	"bootstrap --username USERNAME --email EMAIL [--name NAME] [--password-file FILE|-]"
-#define MADE_BYTES 15
 
 struct options {
 	const char *username, *email, *name, *password_file;
@@ -49,50 +45,6 @@ static int parse(int argc, char **argv, struct options *o)
 		}
 	}
 	return optind == argc && o->username && o->email ? 0 : -EINVAL;
-}
-
-/* The first line. */
-static int read_password(const char *path, char **ret)
-{
-	_cleanup_close_ int opened =
-	    strcmp(path, "-") == 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	_cleanup_secret_ char *line = calloc(1, PASSWORD_MAX + 2);
-	int fd = strcmp(path, "-") == 0 ? STDIN_FILENO : opened;
-	size_t n = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (!line)
-		return -ENOMEM;
-	while (n <= PASSWORD_MAX) {
-		ssize_t got = read(fd, line + n, 1);
-		if (got < 0)
-			return -errno;
-		if (got == 0 || line[n] == '\n')
-			break;
-		n++;
-	}
-	line[n] = '\0';
-	if (n > PASSWORD_MAX)
-		return -EMSGSIZE;
-	*ret = TAKE_PTR(line);
-	return 0;
-}
-
-static int make_password(char **ret)
-{
-	uint8_t bytes[MADE_BYTES];
-	char *text = calloc(1, BASE64URL_LEN(MADE_BYTES) + 1);
-	int r = text ? secret_random(bytes, sizeof(bytes)) : -ENOMEM;
-
-	if (r < 0) {
-		free(text);
-		return r;
-	}
-	base64url_encode(bytes, sizeof(bytes), text);
-	explicit_bzero(bytes, sizeof(bytes));
-	*ret = text;
-	return 0;
 }
 
 /* Which of the values it is that the service does not take. */
@@ -134,12 +86,9 @@ int command_bootstrap(int argc, char **argv, struct config *cfg)
 
 	if (parse(argc, argv, &o) < 0)
 		return command_usage(SYNOPSIS);
-	int r =
-	    o.password_file ? read_password(o.password_file, &password) : make_password(&password);
-	if (r < 0)
-		return command_failed(
-		    "%s: %s", o.password_file ? o.password_file : "password", strerror(-r));
-	r = state_open_store(cfg, &s);
+	int r = command_password_take(o.password_file, &password);
+	if (r == 0)
+		r = state_open_store(cfg, &s);
 	if (r != 0)
 		return r;
 	const struct bootstrap b = {

@@ -16,6 +16,7 @@ static const struct command {
 } commands[] = {
     {"serve", command_serve, true, "run the service (the default)"},
     {"bootstrap", command_bootstrap, true, "make the first superadmin"},
+    {"password", command_password, true, "set a person's password anew"},
     {"backup", command_backup, true, "copy the database, while the service runs"},
     {"restore", command_restore, true, "put a backup in the database's place"},
     {"audit", command_audit, true, "verify: check the chain of audit events"},

@@ -7,6 +7,7 @@
 #include "organization.h"
 #include "password.h"
 #include "register.h"
+#include "session.h"
 #include "user.h"
 
 #define USER_COLUMNS                                                                            \
@@ -26,6 +27,8 @@ static const char sql_insert_email[] =
     " VALUES ($1, $2, $3, $4, 1, $5)";
 static const char sql_taken[] = "SELECT 1 FROM users WHERE username = $1";
 static const char sql_superadmins[] = "SELECT 1 FROM users WHERE superadmin = 1";
+static const char sql_password[] =
+    "UPDATE users SET password = $2 WHERE id = $1 AND state = 'active'";
 
 static int user_read(struct rows *r, struct user *ret)
 {
@@ -250,6 +253,45 @@ int user_bootstrap(struct store *db, const struct config *cfg, const struct boot
 	int r = password_hash(b->password, encoded);
 	if (!r)
 		r = store_tx(db, STORE_WRITE, bootstrap_tx, &arg);
+	explicit_bzero(encoded, sizeof(encoded));
+	return r;
+}
+
+struct reset_tx {
+	const char *login, *encoded;
+	struct user *user;
+};
+
+static int reset_find_tx(struct tx *t, void *arg)
+{
+	struct reset_tx *p = arg;
+	int r = user_find(t, p->login, p->user);
+	return r < 0 ? r : p->user->active ? 0 : -EACCES;
+}
+
+static int reset_set_tx(struct tx *t, void *arg)
+{
+	struct reset_tx *p = arg;
+	int r = reset_find_tx(t, arg);
+	if (!r)
+		r = tx_exec(t, sql_password, "is", p->user->id, p->encoded);
+	if (!r)
+		r = session_revoke_all(t, p->user->id, 0, clock_now());
+	return r ? r : audit_object(t, NULL, "user.password", "user", p->user->username, NULL);
+}
+
+int user_password_reset(struct store *db, const char *name_or_email, const char *password,
+    struct user *ret, const char **ret_why)
+{
+	char encoded[PASSWORD_ENCODED_MAX];
+	struct reset_tx arg = {.login = name_or_email, .encoded = encoded, .user = ret};
+	int r = store_tx(db, STORE_READ, reset_find_tx, &arg);
+	if (!r && !password_acceptable(password, ret->username, ret_why))
+		return -EINVAL;
+	if (!r)
+		r = password_hash(password, encoded);
+	if (!r)
+		r = store_tx(db, STORE_WRITE, reset_set_tx, &arg);
 	explicit_bzero(encoded, sizeof(encoded));
 	return r;
 }

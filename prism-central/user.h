@@ -64,6 +64,14 @@ struct bootstrap {
  */
 int user_bootstrap(struct store *db, const struct config *cfg, const struct bootstrap *b);
 
+/*
+ * Set the password of an active account, found by user_find(), and end all its sessions. 0,
+ * -ENOENT, -EACCES when it is not active, -EINVAL with *ret_why for a password that is not
+ * acceptable, or -errno. *ret is set with 0, -EACCES and -EINVAL.
+ */
+int user_password_reset(struct store *db, const char *name_or_email, const char *password,
+    struct user *ret, const char **ret_why);
+
 /* Handlers. */
 void me_get(struct request *rq, struct reply *rp);
 void me_patch(struct request *rq, struct reply *rp);

@@ -15,7 +15,8 @@
 	X(INVALID_VALUE, 400, "A value is not acceptable.", "Correct it and try again.")           \
 	X(NOT_LOGGED_IN, 401, "You are not logged in.", "Run: prism login")                        \
 	X(BAD_CREDENTIALS, 401, "Wrong username or password.",                                     \
-	    "Check both and try again; with your SSH key: prism login --key")                      \
+	    "Check both and try again; with your SSH key: prism login --key. Your administrator "  \
+	    "can set a new password: prism-central password USER")                                 \
 	X(FORBIDDEN, 403, "You do not have permission to do this.",                                \
 	    "Ask an owner or admin of the project, or the administrator of Prism.")                \
 	X(ORG_FORBIDDEN, 403, "You may not do this in this organization.",                         \

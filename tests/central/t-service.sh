@@ -80,6 +80,38 @@ is $? 1 "STYLE 18 no password is in the log"
 grep -q "$token" "$dir/a/log"
 is $? 1 "STYLE 18 no token is in the log"
 
+# ---- a lost password -----------------------------------------------------------------------------
+echo "staple battery horse" >"$dir/password2"
+enter() { api a POST /api/v1/sessions "" "{\"login\":\"$1\",\"password\":\"$2\"}"; }
+fails() { "$central" -c "$dir/a/conf" password "$@" 2>&1 >/dev/null; } # what it says
+api a POST /api/v1/users "$token" '{"username":"other1","email":"other1@example.edu","password":"correct horse battery"}' >/dev/null
+other=$(enter other1 "correct horse battery" | field token)
+out=$(run a password root1 --password-file "$dir/password2")
+is $? 0 "L4.5 a lost password is set anew while the service runs"
+has "$out" "root1 has a new password" "L4.5 and whose it is is told"
+is "$(enter root1 "correct horse battery" | field error.code)" BAD_CREDENTIALS "L4.5 the old password is refused"
+is "$(api a GET /api/v1/me "$token" | field error.code)" NOT_LOGGED_IN "L4.5 the sessions from before are refused"
+is "$(api a GET /api/v1/me "$other" | field username)" other1 "L4.5 those of others go on"
+token=$(enter root1 "staple battery horse" | field token)
+has "$token" "pst_" "L4.5 the new password logs in"
+made=$(run a password Other1@example.edu | sed -n 's/^Password, shown only now: //p')
+has "$(enter other1 "$made" | field token)" "pst_" "L4.5 an address does as well, and a password is made"
+is "$(sql "$dir/a/state/prism.db" "SELECT actor, object FROM audit WHERE action = 'user.password' ORDER BY seq" | tr '\n' ' ')" \
+  "system|user:root1 system|user:other1 " "L4.5 both are in the audit"
+run a audit verify >/dev/null
+is $? 0 "L4.5 whose chain is whole"
+has "$(fails nobody1)" "there is no user nobody1" "L4.5 a wrong username is told"
+has "$(fails no@example.edu)" "there is no user no@example.edu" "L4.5 a wrong address as well"
+echo short >"$dir/short"
+has "$(fails root1 --password-file "$dir/short")" "at least 10 characters" "L4.5 a short password is refused"
+api a POST /api/v1/users/other1/suspend "$token" >/dev/null
+has "$(fails other1)" "the account of other1 is suspended" "L4.5 so is a suspended account"
+is "$(sql "$dir/a/state/prism.db" "SELECT count(*) FROM audit WHERE action = 'user.password'")" 2 "L4.5 and nothing was changed by these"
+run a password root1 --password-file - <"$dir/password" >/dev/null
+is $? 0 "L4.5 the password is read from standard input"
+token=$(login a)
+has "$token" "pst_" "L4.5 and logs in"
+
 # ---- backup and restore --------------------------------------------------------------------------
 api a POST /api/v1/projects "$token" '{"slug":"before"}' >/dev/null
 run a backup "$dir/backup.db" >"$dir/out"
@@ -203,7 +235,7 @@ has "$(cat "$dir/p/err")" "not in this build" "D2 in words"
 has "$("$central" version)" "prism-central 0." "D2 version"
 "$central" nonsense 2>/dev/null
 is $? 2 "D2 an unknown command is a usage error"
-for c in bootstrap backup restore audit; do
+for c in bootstrap password backup restore audit; do
   run a $c >/dev/null
   is $? 2 "D2 $c without arguments is a usage error"
 done
