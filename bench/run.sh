@@ -104,20 +104,19 @@ for n in $sizes; do
           "$([ "$(sed 's/.*RssAnon +\(-*[0-9]*\).*/\1/' "$work/loop")" -le 64 ] && echo ok || echo OVER)"
     done
 
-    # Publication of all three files.
+    # Publication of all three files; as above the least disturbed counts.
     for ((i = 0; i < 5; i++)); do "$bin/mksnap" "$work/$n" "$work/snap" all $((i + 2)); done >"$work/publish"
     awk -v OFS='\t' '
       /^publish/ { c[$2, ++k[$2]] = $3; w[$2, k[$2]] = $6; size += k[$2] == 1 ? $8 : 0; if ($10 > peak) peak = $10 }
-      function median(a, kind,   i, j, t, v) {
-        for (i = 1; i <= 5; i++) v[i] = a[kind, i]
-        for (i = 1; i <= 5; i++) for (j = i + 1; j <= 5; j++) if (v[j] < v[i]) { t = v[i]; v[i] = v[j]; v[j] = t }
-        return v[3]
+      function best(a, kind,   i, v) {
+        for (i = 1; i <= 5; i++) if (i == 1 || a[kind, i] + 0 < v) v = a[kind, i] + 0
+        return v
       }
       END {
-        cpu = median(c, "identity") + median(c, "access") + median(c, "keys")
-        wall = median(w, "identity") + median(w, "access") + median(w, "keys")
-        print "publish", "processor time, three files, 100k users", cpu, "-", "ms", 80, cpu <= 80 ? "ok" : "OVER"
-        print "publish", "until it is on the disk and has the name", wall, "-", "ms", "-", "-"
+        cpu = best(c, "identity") + best(c, "access") + best(c, "keys")
+        wall = best(w, "identity") + best(w, "access") + best(w, "keys")
+        print "publish", "processor time, three files, 100k users, best of 5", cpu, "-", "ms", 80, cpu <= 80 ? "ok" : "OVER"
+        print "publish", "until it is on the disk and has the name, best of 5", wall, "-", "ms", "-", "-"
         print "publish", "bytes of the three files", size, "-", "bytes", "-", "-"
         print "publish", "memory of the writer, largest file", peak, "-", "KiB", 102400, peak < 102400 ? "ok" : "OVER"
       }' "$work/publish" >>"$table"
