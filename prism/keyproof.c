@@ -119,8 +119,7 @@ static int make_pair(struct cli *c, const char *path, const char *comment)
 	return r;
 }
 
-/* The public half from the private one; asks for its passphrase if it has one. */
-static int make_public(struct cli *c, const char *path, const char *pub)
+int key_make_public(struct cli *c, const char *path, const char *pub)
 {
 	const char *argv[] = {"ssh-keygen", "-y", "-f", path, NULL};
 	_cleanup_buf_ struct buf out = BUF_INIT(SSHKEY_LINE_MAX * 2);
@@ -132,8 +131,7 @@ static int make_public(struct cli *c, const char *path, const char *pub)
 	return r ? cli_fail_file(c, pub, r) : STATUS_OK;
 }
 
-/* 0 if there is nothing, 1 for a private key that is safe to use, or -errno. */
-static int private_state(const char *path)
+int key_private_state(const char *path)
 {
 	struct stat st;
 
@@ -155,7 +153,7 @@ int key_ensure(struct cli *c, const char *name, const char *comment, bool *ret_m
 	if (config_dir(c, "") || config_dir(c, "ssh_keys") || config_path(c, name, path) ||
 	    with_suffix(c, path, ".pub", pub))
 		return STATUS_LOCAL;
-	state = private_state(path);
+	state = key_private_state(path);
 	if (state < 0)
 		return cli_fail_file(c, path, state);
 	*ret_made = state == 0;
@@ -163,7 +161,7 @@ int key_ensure(struct cli *c, const char *name, const char *comment, bool *ret_m
 		return make_pair(c, path, comment);
 	if (lstat(pub, &st) == 0)
 		return S_ISREG(st.st_mode) ? STATUS_OK : cli_fail_file(c, pub, -ELOOP);
-	return make_public(c, path, pub);
+	return key_make_public(c, path, pub);
 }
 
 /* ---- renaming ---------------------------------------------------------------------------------*/
@@ -182,8 +180,8 @@ static int rename_pair(struct cli *c, const char *from, const char *to)
 	return STATUS_OK;
 }
 
-/* The first of PATH.old-2026-05-03, PATH.old-2026-05-03.2, ... that is free. */
-static int free_old_name(struct cli *c, const char *path, char *out)
+/* The first of PATH.old-2026-05-03, PATH.old-2026-05-03.2, ... that is free; "old" is the tag. */
+static int free_name(struct cli *c, const char *path, const char *tag, char *out)
 {
 	char day[16], suffix[40];
 	time_t t = (time_t)c->now;
@@ -193,9 +191,9 @@ static int free_old_name(struct cli *c, const char *path, char *out)
 	strftime(day, sizeof(day), "%Y-%m-%d", &tm);
 	for (int i = 1; i < 1000; i++) {
 		if (i == 1)
-			snprintf(suffix, sizeof(suffix), ".old-%s", day);
+			snprintf(suffix, sizeof(suffix), ".%s-%s", tag, day);
 		else
-			snprintf(suffix, sizeof(suffix), ".old-%s.%d", day, i);
+			snprintf(suffix, sizeof(suffix), ".%s-%s.%d", tag, day, i);
 		if (with_suffix(c, path, suffix, out))
 			return STATUS_LOCAL;
 		if (access(out, F_OK) < 0)
@@ -212,7 +210,7 @@ int key_replace(struct cli *c, const char *name, const char *from, char *ret_old
 	if (r)
 		return STATUS_LOCAL;
 	if (access(path, F_OK) == 0) {
-		r = free_old_name(c, path, old);
+		r = free_name(c, path, "old", old);
 		if (!r)
 			r = rename_pair(c, path, old);
 	}
@@ -220,6 +218,18 @@ int key_replace(struct cli *c, const char *name, const char *from, char *ret_old
 		r = rename_pair(c, next, path);
 	if (!r)
 		snprintf(ret_old, size, "%s", *old ? strrchr(old, '/') + 1 : "");
+	return r;
+}
+
+int key_set_aside(struct cli *c, const char *name, char *ret_kept, size_t size)
+{
+	char path[CONFIG_PATH_MAX], kept[CONFIG_PATH_MAX];
+	int r = config_path(c, name, path) ? STATUS_LOCAL : free_name(c, path, "broken", kept);
+
+	if (!r)
+		r = rename_pair(c, path, kept);
+	if (!r)
+		snprintf(ret_kept, size, "%s", strrchr(kept, '/') + 1);
 	return r;
 }
 

@@ -5,8 +5,9 @@
 /*
  * SSH keys of the person: ~/.prism/ssh_keys/id_ed25519. ssh-keygen(1) makes keys and signatures.
  *
- * MUST: never overwrite, change or delete a private key (it may be renamed, on rotation); make new
- * ones 0600 in a folder 0700; send only the public half anywhere. Every function returns a status.
+ * MUST: never overwrite, change or delete a private key (it may be renamed, on rotation or when
+ * broken); make new ones 0600 in a folder 0700; send only the public half anywhere. Every function
+ * returns a status.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,6 +25,15 @@ int key_ensure(struct cli *c, const char *name, const char *comment, bool *ret_m
 
 /* Move the pair NAME to NAME.old-DATE (or a further number), and the pair "from" to NAME. */
 int key_replace(struct cli *c, const char *name, const char *from, char *ret_old, size_t size);
+
+/* Move the pair NAME to NAME.broken-DATE (or a further number). */
+int key_set_aside(struct cli *c, const char *name, char *ret_kept, size_t size);
+
+/* Write the public half of "path" to "pub"; asks for the passphrase if there is one. */
+int key_make_public(struct cli *c, const char *path, const char *pub);
+
+/* 0 if there is nothing, 1 for a private key that is safe to use, or -errno. */
+int key_private_state(const char *path);
 
 /* The public half of the private key file "path" (from PATH.pub), without a newline. */
 int key_public(struct cli *c, const char *path, char **ret);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,7 +28,7 @@ static int attributes_init(posix_spawnattr_t *attr)
 	return 0;
 }
 
-static int child_start(const char *const argv[], int in, int out, pid_t *ret)
+static int child_start(const char *const argv[], int in, int out, int error, pid_t *ret)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
@@ -44,6 +45,8 @@ static int child_start(const char *const argv[], int in, int out, pid_t *ret)
 		r = posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
 	if (!r && out >= 0)
 		r = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+	if (!r && error >= 0)
+		r = posix_spawn_file_actions_adddup2(&actions, error, STDERR_FILENO);
 	if (!r)
 		r = posix_spawnp(
 		    ret, argv[0], &actions, &attr, (char *const *)(void *)argv, environ);
@@ -104,7 +107,8 @@ static int input_open(const char *input, size_t len)
 	return p[0];
 }
 
-int tool_run(const char *const argv[], const char *input, size_t len, struct buf *out)
+static int run_piped(
+    const char *const argv[], const char *input, size_t len, bool quiet, struct buf *out)
 {
 	_cleanup_close_ int in = input_open(input, len), from = -1, to = -1;
 	int p[2], status, r;
@@ -116,7 +120,7 @@ int tool_run(const char *const argv[], const char *input, size_t len, struct buf
 		return -errno;
 	from = p[0];
 	to = p[1];
-	r = child_start(argv, in, to, &pid);
+	r = child_start(argv, in, to, quiet ? to : -1, &pid);
 	if (r < 0)
 		return r;
 	close(to);
@@ -127,6 +131,16 @@ int tool_run(const char *const argv[], const char *input, size_t len, struct buf
 	return r < 0 ? r : child_result(status);
 }
 
+int tool_run(const char *const argv[], const char *input, size_t len, struct buf *out)
+{
+	return run_piped(argv, input, len, false, out);
+}
+
+int tool_run_quiet(const char *const argv[], struct buf *out)
+{
+	return run_piped(argv, NULL, 0, true, out);
+}
+
 int tool_run_foreground(const char *const argv[])
 {
 	struct sigaction ignore = {.sa_handler = SIG_IGN}, old_int, old_quit;
@@ -135,7 +149,7 @@ int tool_run_foreground(const char *const argv[])
 
 	sigaction(SIGINT, &ignore, &old_int);
 	sigaction(SIGQUIT, &ignore, &old_quit);
-	r = child_start(argv, -1, -1, &pid);
+	r = child_start(argv, -1, -1, -1, &pid);
 	while (r == 0 && (r = child_wait(pid, WUNTRACED, &status)) == 0 && WIFSTOPPED(status))
 		raise(SIGSTOP);
 	sigaction(SIGINT, &old_int, NULL);

@@ -16,6 +16,9 @@
  */
 int tool_run(const char *const argv[], const char *input, size_t len, struct buf *out);
 
+/* The same without input, with its standard error in "out" as well. */
+int tool_run_quiet(const char *const argv[], struct buf *out);
+
 /*
  * Run in the foreground with our terminal, standard input and output. While it runs, interrupts are
  * its own affair; when it stops, we stop with it. Returns its exit status, 128 + signal, or -errno.

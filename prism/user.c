@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "command.h"
 #include "config.h"
+#include "keycheck.h"
 #include "keyproof.h"
 #include "output.h"
 #include "sshkey.h"
@@ -93,10 +94,11 @@ static int user_status(struct cli *c)
 
 struct provision {
 	bool fix, made, registered;
-	json_t *repaired; /* owned: what was put right, as text */
-	json_t *me;	  /* owned */
-	json_t *key;	  /* owned: as the service knows it, with its hosts */
-	char kept[256];	  /* where a key that no longer counts went */
+	json_t *repaired;	      /* owned: what was put right, as text */
+	json_t *me;		      /* owned */
+	json_t *key;		      /* owned: as the service knows it, with its hosts */
+	char kept[256];		      /* where a key that no longer counts went */
+	char broken[FINGERPRINT_MAX]; /* of a key that was set aside and still counts */
 };
 
 static void provision_clear(struct provision *p)
@@ -104,6 +106,53 @@ static void provision_clear(struct provision *p)
 	json_decref(p->repaired);
 	json_decref(p->me);
 	json_decref(p->key);
+}
+
+static int public_repair(struct cli *c, struct provision *p)
+{
+	int r;
+
+	if (!p->fix)
+		return cli_fail(c, STATUS_LOCAL, "KEY_MISMATCH",
+		    "Put the right one back, or make it anew: prism user provision --fix-keys",
+		    "%s.pub does not belong to the private key beside it.", KEY_SHOWN);
+	r = key_repair_public(c, KEY_NAME);
+	if (!r)
+		json_array_append_new(p->repaired,
+		    json_sprintf("%s.pub did not belong to the private key", KEY_SHOWN));
+	return r;
+}
+
+static int private_repair(struct cli *c, struct provision *p, const json_t *registered)
+{
+	char print[FINGERPRINT_MAX] = "";
+	int r;
+
+	if (!p->fix)
+		return cli_fail(c, STATUS_LOCAL, "KEY_BROKEN",
+		    "Put a good copy back, or have a new key made: "
+		    "prism user provision --fix-keys",
+		    "%s cannot be read as a private key.", KEY_SHOWN);
+	/* A public half that is no better only means that there is nothing to tell about it. */
+	sshkey_local(c, KEY_NAME, print);
+	if (sshkey_find(registered, print))
+		snprintf(p->broken, sizeof(p->broken), "%s", print);
+	r = key_set_aside(c, KEY_NAME, p->kept, sizeof(p->kept));
+	if (!r)
+		json_array_append_new(p->repaired,
+		    json_sprintf("%s could not be read and is %s now", KEY_SHOWN, p->kept));
+	return r;
+}
+
+/* Two halves that do not belong together are noticed here, not by a login that fails. */
+static int pair_repair(struct cli *c, struct provision *p, const json_t *registered)
+{
+	enum key_state state = KEY_FINE;
+	int r = key_check(c, KEY_NAME, &state);
+
+	if (r || state == KEY_FINE)
+		return r;
+	return state == KEY_BROKEN ? private_repair(c, p, registered) : public_repair(c, p);
 }
 
 /* A key that was revoked never comes back, so a new one takes its place; the old file stays. */
@@ -149,6 +198,8 @@ static int provision_key(struct cli *c, struct provision *p)
 	int r = sshkey_fetch(c, &before);
 
 	snprintf(comment, sizeof(comment), "%.64s@prism", text_of(p->me, "username"));
+	if (!r)
+		r = pair_repair(c, p, before);
 	if (!r)
 		r = key_ensure(c, KEY_NAME, comment, &p->made);
 	if (!r)
@@ -198,6 +249,10 @@ static void provision_print(struct cli *c, const struct provision *p)
 	{
 		out_printf("Repaired: %s\n", json_string_value(line));
 	}
+	if (*p->broken)
+		out_printf("\nThe old key still counts for whoever has a copy of it. To end it:\n"
+			   "prism user ssh-key revoke %s\n",
+		    p->broken);
 	if (json_array_size(json_object_get(p->key, "hosts")))
 		out_printf("\nOn the workstations:\n");
 	sshkey_hosts_print(p->key);
@@ -250,7 +305,8 @@ static int user_release_email(struct cli *c)
 /* ---- the table --------------------------------------------------------------------------------*/
 
 static const struct option_spec provision_options[] = {
-    {"fix-keys", NULL, "repair the modes in ~/.prism and replace a key that no longer counts"},
+    {"fix-keys", NULL,
+	"repair the modes in ~/.prism and replace a key that is broken or no longer counts"},
     {NULL},
 };
 

@@ -150,4 +150,45 @@ run as carol python3 tests/cli/pty_talk.py "Revoke it? [y/N]" y -- "$PRISM" user
 [ "$status" = 0 ] && has "$out" "user provision --fix-keys"; tap $? "S3.21 revoke by ID, after yes, tells how to get a new key"
 run as carol prism user provision --fix-keys
 [ "$status" = 0 ] && has "$out" "Made and registered"; tap $? "S3.21 and that is so"
+
+# Halves that do not belong together
+K=$T/people/carol/.prism/ssh_keys/id_ed25519
+mine=$(cut -d' ' -f1,2 "$K.pub") private=$(sha256sum <"$K")
+cp "$T/laptop.pub" "$K.pub"
+run as carol prism user provision
+[ "$status" = 5 ] && has "$err" "does not belong to the private key" && has "$err" "--fix-keys" && cmp -s "$T/laptop.pub" "$K.pub"
+tap $? "S1.23 a public half of another key is noticed, and left alone: exit 5"
+run as carol prism user provision --fix-keys
+[ "$status" = 0 ] && [ "$mine" = "$(cut -d' ' -f1,2 "$K.pub")" ] && [ "$private" = "$(sha256sum <"$K")" ] &&
+	has "$out" "Was registered already" && has "$out" "Repaired: ~/.prism/ssh_keys/id_ed25519.pub"
+tap $? "S1.23 --fix-keys makes it anew from the private one"
+echo garbage >"$K.pub"
+run as carol prism user provision --fix-keys
+[ "$status" = 0 ] && [ "$mine" = "$(cut -d' ' -f1,2 "$K.pub")" ]; tap $? "S1.23 and one that is no key"
+: >"$K.pub"
+run as carol prism user provision --fix-keys
+[ "$status" = 0 ] && [ "$mine" = "$(cut -d' ' -f1,2 "$K.pub")" ]; tap $? "S1.23 and an empty one"
+sed -i "s/ [^ ]*$/ another comment/" "$K.pub"
+run as carol prism user provision
+[ "$status" = 0 ] && has "$(cat "$K.pub")" "another comment"; tap $? "S1.23 a comment is one's own affair"
+cp "$K" "$T/whole" && head -c 200 "$T/whole" >"$K"
+damaged=$(sha256sum <"$K") print=$(ssh-keygen -l -f "$K.pub" | cut -d' ' -f2)
+run as carol prism user provision
+[ "$status" = 5 ] && has "$err" "cannot be read as a private key" && [ "$damaged" = "$(sha256sum <"$K")" ]
+tap $? "S1.23 a damaged private key beside an intact public half is noticed: exit 5"
+run as carol prism user provision --fix-keys
+broken=$(ls "$K".broken-*[0-9])
+[ "$status" = 0 ] && has "$out" "Made and registered" && [ "$damaged" = "$(sha256sum <"$broken")" ] &&
+	[[ $broken =~ id_ed25519\.broken-[0-9]{4}-[0-9]{2}-[0-9]{2}$ ]] && has "$out" "prism user ssh-key revoke $print"
+tap $? "S1.23 --fix-keys sets it aside, makes a new key and tells how to end the old one"
+run as carol prism login --key --user carol
+[ "$status" = 0 ]; tap $? "S1.23 and the new key logs in"
+: >"$K" && rm "$K.pub"
+run as carol prism user provision --fix-keys
+[ "$status" = 0 ] && has "$out" "Made and registered" && [ -e "$broken.2" ]
+tap $? "S1.23 an empty private key without a public half too; the second of the day has a name of its own"
+ssh-keygen -q -p -P '' -N secret -f "$K" >/dev/null
+run as carol prism user provision
+[ "$status" = 0 ] && has "$out" "Was registered already" && ! has "$err" passphrase
+tap $? "S1.23 a key with a passphrase cannot be compared: nothing is said, nothing is asked"
 tap_end
