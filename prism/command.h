@@ -50,7 +50,8 @@ struct args {
 
 /* The tables, one for each noun, each ended by a row without a name. */
 extern const struct command login_commands[], project_commands[], invitation_commands[],
-    member_commands[], user_commands[], sshkey_commands[], workspace_commands[], host_commands[];
+    member_commands[], user_commands[], password_commands[], sshkey_commands[],
+    workspace_commands[], host_commands[];
 
 /*
  * Parse the words behind the command's name. On a mistake returns -EINVAL with a sentence in "why".

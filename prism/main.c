@@ -34,6 +34,7 @@ static const struct command *const tables[] = {
     invitation_commands,
     member_commands,
     user_commands,
+    password_commands,
     sshkey_commands,
     workspace_commands,
     host_commands,

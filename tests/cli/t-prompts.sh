@@ -49,4 +49,37 @@ run as root1 prism invitation accept "$token" --yes --username r-smith --name "R
 [ "$status" = 0 ] && has "$out" "Username: r-smith"; tap $? "S1.5 username, name and password from the command line"
 run as root1 prism login --user r-smith --password-file - <<<"long-enough-password"
 [ "$status" = 0 ] && has "$out" "R. Smith"; tap $? "S3.2 and they are good for a login"
+
+# One's own password
+login_with() { run as else prism login --server "$CENTRAL_URL" --pin "$CENTRAL_PIN" --user "$1" --password-file - <<<"$2"; }
+run as alice talk "Old password" secret-word-17 "New password:" secret-word-18 "The same again:" secret-word-19 -- "$PRISM" user password
+[ "$status" = 2 ] && has "$out" "The two passwords differ" && ! has "$out" secret-word
+tap $? "S3.2 user password: new passwords that differ are refused and never shown"
+run as alice talk "Old password" wrong-word-17 "New password:" secret-word-18 "The same again:" secret-word-18 -- "$PRISM" user password
+[ "$status" = 1 ] && has "$out" "The old password is wrong" && ! has "$out" -word-; tap $? "S3.2 the old one has to be right"
+run as alice talk "Old password" secret-word-17 "New password:" short "The same again:" short -- "$PRISM" user password
+[ "$status" = 1 ] && has "$out" "10"; tap $? "S3.2 and the new one long enough"
+run as alice talk "Old password" secret-word-17 "New password:" secret-word-18 "The same again:" secret-word-18 -- "$PRISM" user password
+[ "$status" = 0 ] && has "$out" "Password Changed" && ! has "$out" secret-word; tap $? "S3.2 then it is changed, unseen"
+run as again prism whoami
+[ "$status" = 4 ]; tap $? "S3.2 the other session has ended"
+run as alice prism whoami
+[ "$status" = 0 ]; tap $? "S3.2 this one goes on"
+login_with asmith secret-word-17
+[ "$status" = 1 ]; tap $? "S3.2 the old password is good for nothing"
+login_with asmith secret-word-18
+[ "$status" = 0 ]; tap $? "S3.2 and the new one for a login"
+run as alice prism user password --password-file - --new-password-file - --json <<<$'secret-word-18\nsecret-word-20'
+[ "$status" = 0 ] && [ "$(jq -r .changed <<<"$out")" = true ] && ! has "$out$err" secret-word
+tap $? "S3.2 both from one standard input"
+echo "first-word-10" >"$T/new"
+run as bob prism user password --new-password-file "$T/new"
+[ "$status" = 2 ] && has "$err" "there is no terminal"; tap $? "S3.2 without a terminal the old one is not guessed: exit 2"
+run as bob prism user password --password-file - --new-password-file "$T/new" <<<""
+[ "$status" = 0 ]; tap $? "S3.2 an account without a password gets its first one"
+login_with bob first-word-10
+[ "$status" = 0 ]; tap $? "S3.2 which is good for a login"
+run as bob prism user password --password-file "$T/none" --new-password-file "$T/new"
+[ "$status" = 5 ] && has "$err" "$T/none"; tap $? "S3.2 a password file that is not there is named: exit 5"
+! grep -q -e secret-word -e first-word "$T/central.log"; tap $? "S3.2 no password in the service's log"
 tap_end
