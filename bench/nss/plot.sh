@@ -28,7 +28,9 @@ awk -F'\t' '
 gnuplot <<END
 set terminal svg size 1400,620 dynamic background "white"
 set output "$out"
-set title "NSS lookups, median, warm, one thread (operation@users; logarithmic)"
+set title "NSS lookups, warm, one thread: operation@users, logarithmic" noenhanced
+set linetype 9 linecolor rgb "#8a6d3b"
+set bmargin 8
 set style data histogram
 set style histogram clustered gap 1
 set style fill solid 0.8
@@ -37,6 +39,6 @@ set ylabel "ns a lookup"
 set yrange [5:*]
 set grid ytics
 set xtics rotate by -50 noenhanced
-set key top left
+set key outside right top noenhanced
 plot for [i=2:$(head -n 1 "$points" | wc -w)] "$points" using i:xtic(1) title columnheader(i)
 END
