@@ -94,6 +94,12 @@ host ws1 report "$(revision)"; host ws2 report "$(revision)"
 run as alice prism user ssh-key rotate --grace 0
 [ "$status" = 0 ] && [ "$(as alice prism user ssh-key status --json | jq '[.[] | select(.state == "active")] | length')" = 1 ]
 tap $? "S3.21 run again, it takes up the key that it had made"
+ssh-keygen -q -t ed25519 -N '' -f "$T/laptop"
+lost=$(as alice prism user ssh-key add "$T/laptop" --json | jq -r .fingerprint)
+host ws1 report "$(revision)"; host ws2 report "$(revision)"
+run as alice prism user ssh-key revoke "$lost"
+[ "$status" = 0 ] && grep -qE '^ *ws1 +lab +Not yet' <<<"$out" && has "$out" "ws2"
+tap $? "S3.21 revoke shows the workstations that have not applied it"
 host ws1 report "$(revision)"; host ws2 report "$(revision)"
 run as alice prism user status
 ids=$(sed -n 's/^UID.GID: *//p' <<<"$out")
