@@ -199,6 +199,18 @@ static int noun_help(int argc, char **argv)
 	return asked && commands_list(1, argv, stdout) ? STATUS_OK : usage(argc, argv);
 }
 
+/* "prism --help" and "prism --version" are the commands of that name. */
+static const struct command *command_by_option(int argc, char **argv, int lead)
+{
+	const struct option_spec *o = argc > 1 ? common_option(argv[1]) : NULL;
+
+	if (argc == 2 && strcmp(argv[1], "--version") == 0)
+		return &own_commands[0];
+	if (o && lead && lead == argc - 1 && strcmp(o->name, "help") == 0)
+		return &own_commands[1];
+	return NULL;
+}
+
 int main(int argc, char **argv)
 {
 	int lead = leading_options(argc - 1, argv + 1), words = 0, n = 0, r;
@@ -209,16 +221,14 @@ int main(int argc, char **argv)
 	out_init();
 	if (!rest)
 		return STATUS_LOCAL;
-	if (!cmd && lead && lead == argc - 1 && strcmp(common_option(argv[1])->name, "help") == 0)
-		cmd = &own_commands[1];
-	for (int i = 1; i <= lead; i++)
-		rest[n++] = argv[i];
-	for (int i = 1 + lead + words; i < argc; i++)
-		rest[n++] = argv[i];
-	if (!cmd && argc == 2 && strcmp(argv[1], "--version") == 0)
-		cmd = &own_commands[0];
-	if (!words && (cmd == &own_commands[0] || cmd == &own_commands[1]))
-		n = 0;
+	if (!cmd) {
+		cmd = command_by_option(argc, argv, lead);
+	} else {
+		for (int i = 1; i <= lead; i++)
+			rest[n++] = argv[i];
+		for (int i = 1 + lead + words; i < argc; i++)
+			rest[n++] = argv[i];
+	}
 	r = cmd ? command_run(cmd, n, rest) : noun_help(argc - 1 - lead, argv + 1 + lead);
 	free(rest);
 	if (fflush(stdout) == EOF || ferror(stdout))
