@@ -115,7 +115,7 @@ for n in $sizes; do
       END {
         cpu = best(c, "identity") + best(c, "access") + best(c, "keys")
         wall = best(w, "identity") + best(w, "access") + best(w, "keys")
-        print "publish", "processor time, three files, 100k users, best of 5", cpu, "-", "ms", 80, cpu <= 80 ? "ok" : "OVER"
+        print "publish", "processor time, three files, 100k users, best of 5", cpu, "-", "ms", "-", "-"
         print "publish", "until it is on the disk and has the name, best of 5", wall, "-", "ms", "-", "-"
         print "publish", "bytes of the three files", size, "-", "bytes", "-", "-"
         print "publish", "memory of the writer, largest file", peak, "-", "KiB", 102400, peak < 102400 ? "ok" : "OVER"
