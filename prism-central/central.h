@@ -25,6 +25,12 @@ struct config {
 	uint32_t uid_first, uid_last, gid_first, gid_last;
 	int64_t feed_validity; /* seconds */
 	char master_keys[256]; /* the file that opens sealed secrets; "": none */
+	char sso_ca_file[256]; /* for login providers; "": the system's */
+	char sso_proxy[256];   /* "": the environment's, "none" */
+	int sso_private;       /* 1: providers may have addresses that are not public */
+	char sso_dns[64];      /* "ADDRESS[:PORT]" that is asked for TXT records; "": resolv.conf */
+	int64_t sso_refresh;   /* seconds between two refreshes of one identity */
+	char saml_helper[256]; /* "/usr/libexec/prism/prism-saml" */
 	char home_root[256];   /* "/efs/home" */
 	char shell[256];       /* "/bin/bash" */
 	int log_level;	       /* enum log_level */
@@ -34,6 +40,7 @@ struct http;
 struct feed_cache;
 struct announcement;
 struct secrets;
+struct oidc;
 
 struct central {
 	struct config config;
@@ -45,6 +52,7 @@ struct central {
 			    * an authority has signed it: then clients go by that */
 	struct http *http; /* http.c's own */
 	struct feed_cache *feeds; /* host_feed.c's own */
+	struct oidc *oidc;	  /* oidc.c's own: keys and addresses of providers */
 };
 
 /* Every key at its default. */

@@ -34,6 +34,15 @@ struct principal {
 	char name[64]; /* username or host name: for audit and logs */
 };
 
+/* A browser, for routes of SCOPE_BROWSER: browser.h. */
+struct browser {
+	char token[48];	  /* the cookie's value, a secret: the one that came, or a new one */
+	bool fresh;	  /* it is new: the reply must set it */
+	int64_t session;  /* of browser_sessions; 0: nobody is logged in */
+	int64_t identity; /* of sso_identities; 0: none, or by password */
+	int64_t auth_at;
+};
+
 #define HTTP_PATH_ARGS 3
 #define HTTP_BODY_MAX  (4u << 20)
 
@@ -43,10 +52,11 @@ struct request {
 	const char *arg[HTTP_PATH_ARGS]; /* the {..} parts of the path, decoded; NULL if absent */
 	json_t *body;			 /* the JSON object that was sent, or NULL */
 	struct principal who;
-	char id[20];	  /* names this request in logs and in the audit; http.c sets it */
-	const char *peer; /* address of the client, as text; "unix" for the socket */
-	bool secure;	  /* TLS, loopback or unix socket */
-	bool last;	  /* a parked request whose time is up */
+	struct browser browser; /* SCOPE_BROWSER only */
+	char id[20];		/* names this request in logs and in the audit; http.c sets it */
+	const char *peer;	/* address of the client, as text; "unix" for the socket */
+	bool secure;		/* TLS, loopback or unix socket */
+	bool last;		/* a parked request whose time is up */
 	int64_t now;
 	struct store *db;
 	struct central *central;
@@ -63,6 +73,13 @@ const char *request_str(const struct request *rq, const char *name);
 /* A field of a form body (application/x-www-form-urlencoded), or NULL: then body is NULL. */
 const char *request_form(const struct request *rq, const char *name);
 
+#define REPLY_HEADERS 8
+
+struct reply_header {
+	const char *name; /* static */
+	char *value;	  /* owned */
+};
+
 struct reply {
 	int status;
 	json_t *json;	   /* owned */
@@ -75,6 +92,8 @@ struct reply {
 	int64_t park_ms;   /* for at most so long, from the first time */
 	char topic_[64];
 	unsigned retry_after; /* seconds; 0: no header */
+	struct reply_header headers[REPLY_HEADERS];
+	size_t nheaders;
 };
 
 /* Answer with JSON; takes over the reference. A NULL json becomes an internal error. */
@@ -84,6 +103,11 @@ void reply_none(struct reply *rp);
 /* Answer with bytes that "release" frees later. */
 void reply_bytes(struct reply *rp, const char *type, const void *p, size_t n,
     void (*release)(void *), void *release_arg);
+/*
+ * One more header. Kept by every reply_ function but the errors'. A value with a control character,
+ * or a header too many, makes the reply an internal error.
+ */
+void reply_header(struct reply *rp, const char *name, const char *fmt, ...) _printf_(3, 4);
 /* Answer with an error of api/error.h; the message replaces the table's where it is not NULL. */
 void reply_error(struct reply *rp, enum api_error e, const char *fmt, ...) _printf_(3, 4);
 /* The errors that a transaction can end in: -EIO, -EBUSY, -ENOMEM. */
@@ -100,8 +124,10 @@ void http_wake(struct central *c, const char *topic);
  */
 enum route_scope {
 	SCOPE_PUBLIC = 1, /* permission "public": anybody */
-	SCOPE_SELF,	  /* permission "self": any person who is logged in, about themselves */
-	SCOPE_HOST,	  /* permission "host": an enrolled host, about itself */
+	SCOPE_BROWSER, /* permission "browser": a page; the cookie, and no forged forms: browser.h
+			*/
+	SCOPE_SELF,    /* permission "self": any person who is logged in, about themselves */
+	SCOPE_HOST,    /* permission "host": an enrolled host, about itself */
 	SCOPE_DEPLOYMENT, /* a superadmin */
 	SCOPE_ORG,	  /* arg[0]: id or slug of an organization */
 	SCOPE_PROJECT,	  /* arg[0]: id or slug of a project */
@@ -111,9 +137,9 @@ enum route_scope {
 
 /*
  * Which threads run it. A password takes 0.1 s to hash: those who log in wait in a queue of their
- * own, and never keep a thread from the others.
+ * own, and never keep a thread from the others. So do those that wait for somebody else's server.
  */
-enum route_lane { LANE_ANY, LANE_HASH, LANES };
+enum route_lane { LANE_ANY, LANE_HASH, LANE_OUT, LANES };
 
 struct route {
 	enum http_method method;

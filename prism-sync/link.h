@@ -13,8 +13,18 @@
  *	LINK_SYNCED	u32 tag, i32 result, str text
  *	from the root half
  *	LINK_HAVE	u64 seq, u8 progress (the last poll brought something), then the query as
- *text: "manifest=3&have=..." LINK_REPORT	JSON to send to the central service LINK_SYNC	u32
- *tag: poll at once, without waiting
+ *text: "manifest=3&have=..."
+ *	LINK_REPORT	JSON to send to the central service
+ *	LINK_SYNC	u32 tag: poll at once, without waiting
+ *
+ * Device logins (logins.h in the root half, fetch_login.h in the network half):
+ *	from the root half
+ *	LINK_LOGIN_START u64 handle, str user, str service, str origin, u8[32] nonce, u32 life ms
+ *	LINK_LOGIN_END	u64 handle: nobody waits any more
+ *	from the network half
+ *	LINK_LOGIN_BEGUN u64 handle, i32 result, str text, str url, str url with the code, str code,
+ *			u8 side of the QR code, its rows as in agent/agent.h
+ *	LINK_LOGIN_DONE	u64 handle, i32 result, u16 length, the signed statement of feed/login.h
  *
  * The root half believes nothing of it: frames are verified, texts are only shown.
  */
@@ -30,6 +40,10 @@ enum link_type {
 	LINK_HAVE,
 	LINK_REPORT,
 	LINK_SYNC,
+	LINK_LOGIN_START,
+	LINK_LOGIN_END,
+	LINK_LOGIN_BEGUN,
+	LINK_LOGIN_DONE,
 	LINK_TYPES,
 };
 

@@ -55,6 +55,13 @@ void access_decide(const struct snap *s, const char *user, const char *service, 
     struct access_result *ret);
 
 /*
+ * The same for somebody who has just logged in through SSO: in the projects of these slugs the
+ * login is fresh, whatever the snapshot says. NULL-terminated, or NULL: none.
+ */
+void access_decide_fresh(const struct snap *s, const char *user, const char *service, int64_t now,
+    const char *const *fresh, struct access_result *ret);
+
+/*
  * One sentence for the person, without a newline, that says what to do next: "Your membership in
  * genomics-lab ended on 3 May 2026; ask Dr. Chen." Control characters of names are dropped.
  * Always terminated; returns the length it wanted.

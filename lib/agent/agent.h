@@ -15,9 +15,25 @@
  *	AGENT_STATUS	  nothing
  *	AGENT_ENSURE_HOME str user: the home exists and is ready, or a reason why it is not
  *	AGENT_SYNC	  nothing: poll the central service now; replies when that poll is done
- *	AGENT_RELEASE	  str user: let go of whom the shrink guard holds under this name; "": of
- *all REPLY: u32 AGENT_MAGIC, u16 verb, i16 result (0 or -errno), str text (a sentence for the
- *person, or "" ), then for AGENT_STATUS: str JSON (at most AGENT_PACKET_MAX less the rest).
+ *	AGENT_RELEASE	  str user: let go of whom the shrink guard holds under this name; "": all
+ *	AGENT_LOGIN_START str user, str service, str origin (PAM_RHOST, may be ""), u32 life (ms):
+ *			  begin a device login for this person
+ *	AGENT_LOGIN_WAIT  u64 handle, u32 wait (ms): until it is answered
+ *	AGENT_LOGIN_END	  u64 handle: forget it; nobody waits any more
+ *
+ * REPLY: u32 AGENT_MAGIC, u16 verb, i16 result (0 or -errno), str text (a sentence for the person,
+ * or ""), then by verb:
+ *	AGENT_STATUS	  str JSON (at most AGENT_PACKET_MAX less the rest)
+ *	AGENT_LOGIN_START with result 0: u64 handle, str url, str url with the code in it, str code,
+ *			  u8 modules of the QR code's side (0: none), then its rows from the top:
+ *			  ceil(side / 8) bytes each, the leftmost module in the highest bit
+ *			  otherwise: -ENETUNREACH (the service cannot be reached), -EUSERS (too
+ *			  many logins wait), -ENOENT (it does not know this person here), ...
+ *	AGENT_LOGIN_WAIT  with result 0: str user, u32 uid, u16 n, n times str slug: the projects
+ *			  for which this login counts as one through SSO. The agent has verified
+ *			  that the service signed this for this very login
+ *			  otherwise: -EAGAIN (not yet), -EACCES (denied), -ETIMEDOUT (expired),
+ *			  -ENOENT (no such handle), -EBADMSG, -ENETUNREACH
  *
  * Beside the socket the agent leaves a memory for the time when it does not answer: the folder
  * AGENT_READY_DIR (0755 root) holds one empty regular file per person, named by the uid in decimal
@@ -41,11 +57,44 @@ enum agent_verb {
 	AGENT_ENSURE_HOME = 3,
 	AGENT_SYNC = 4,
 	AGENT_RELEASE = 5,
+	AGENT_LOGIN_START = 6,
+	AGENT_LOGIN_WAIT = 7,
+	AGENT_LOGIN_END = 8,
 };
+
+#define AGENT_SERVICE_MAX  32
+#define AGENT_ORIGIN_MAX   256
+#define AGENT_URL_MAX	   512
+#define AGENT_CODE_MAX	   32
+#define AGENT_QR_MAX	   97 /* modules: version 20 */
+#define AGENT_QR_BYTES	   (AGENT_QR_MAX * ((AGENT_QR_MAX + 7) / 8))
+#define AGENT_PROJECTS_MAX 64
+#define AGENT_SLUG_MAX	   27
+#define AGENT_LOGIN_MS_MAX 600000
 
 struct agent_request {
 	uint16_t verb;
-	char user[64]; /* AGENT_ENSURE_HOME, AGENT_RELEASE */
+	char user[64]; /* AGENT_ENSURE_HOME, AGENT_RELEASE, AGENT_LOGIN_START */
+	char service[AGENT_SERVICE_MAX + 1];
+	char origin[AGENT_ORIGIN_MAX + 1]; /* printable ASCII */
+	uint64_t handle;
+	uint32_t ms; /* life, wait */
+};
+
+/* Of AGENT_LOGIN_START. Texts are printable ASCII: parsing refuses anything else. */
+struct agent_login {
+	uint64_t handle;
+	char url[AGENT_URL_MAX + 1], url_complete[AGENT_URL_MAX + 1], code[AGENT_CODE_MAX + 1];
+	uint8_t qr_side;
+	uint8_t qr[AGENT_QR_BYTES];
+};
+
+/* Of AGENT_LOGIN_WAIT. */
+struct agent_approval {
+	char user[64];
+	uint32_t uid;
+	char projects[AGENT_PROJECTS_MAX][AGENT_SLUG_MAX + 1];
+	size_t nprojects;
 };
 
 struct agent_reply {
@@ -54,6 +103,8 @@ struct agent_reply {
 	char text[AGENT_TEXT_MAX];
 	const char *json; /* AGENT_STATUS: in place, json_len bytes, not terminated; else NULL */
 	size_t json_len;
+	struct agent_login *login;	 /* AGENT_LOGIN_START: where to put it, or from where */
+	struct agent_approval *approval; /* AGENT_LOGIN_WAIT: likewise */
 };
 
 /*

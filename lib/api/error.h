@@ -70,6 +70,19 @@
 	    "The administrator can widen it in central.conf.")                                     \
 	X(ENROL_TOKEN, 403, "This enrolment token is unknown, used or expired.",                   \
 	    "Make a new one: prism host token --project PROJECT")                                  \
+	X(SSO_REQUIRED, 403, "Your organization wants you to log in through its own login.",       \
+	    "Run: prism login, without a username or key. An administrator of Prism can always "   \
+	    "log in by password.")                                                                 \
+	X(SSO_NOT_FOUND, 404, "There is no such login connection here.", "Run: prism sso list")    \
+	X(SSO_UNAVAILABLE, 502, "The login provider does not answer as it should.",                \
+	    "Try again; the audit log says what it did.")                                          \
+	X(DOMAIN_ALREADY_USED, 409, "This domain is another connection's.",                        \
+	    "Remove it there first, or ask the administrator of Prism.")                           \
+	X(DOMAIN_NOT_PROVEN, 409, "The TXT record was not found.",                                 \
+	    "Publish it, wait until the old answer has expired, and verify again.")                \
+	X(DNS_UNAVAILABLE, 503, "The DNS does not answer.", "Try again in a minute.")              \
+	X(NO_MASTER_KEY, 503, "This service has no key to seal secrets with, so it stores none.",  \
+	    "The administrator can give it one: see [secrets] in central.conf(5).")                \
 	X(CONFLICT, 409, "The state has changed meanwhile.", "Look again and repeat.")             \
 	X(TOO_MANY_REQUESTS, 429, "Too many attempts.", "Wait a little and try again.")            \
 	X(TOO_LARGE, 413, "The request is too large.", "Send less at a time.")                     \

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BROWSER_H
+#define BROWSER_H
+
+/*
+ * People at a browser: the cookie, who is logged in, and forms that only our own pages can send.
+ *
+ * The cookie __Host-prism (where the service's address is http, on loopback: "prism") holds
+ * "pbs_" and 256 random bits; HttpOnly, Secure, SameSite=Lax, Path=/. A browser that has none, or
+ * something that is no such value, gets a new one with its first page; that it is known costs no
+ * row. Logging in gives it another value (session fixation) and a row in browser_sessions with its
+ * SHA-256, for BROWSER_SECONDS.
+ *
+ * MUST: a route of SCOPE_BROWSER is called with rq->browser filled, and with rq->who where somebody
+ * is logged in. A POST to one is refused (403, a page) unless its form carries the field "csrf"
+ * with browser_csrf()'s value, its Origin, if it has one, is the service's, and its
+ * Sec-Fetch-Site, if it has one, "same-origin": authorize() does that, before any handler. Cookies
+ * open nothing else: routes of the API look at the bearer token only.
+ */
+#include "domain.h"
+
+#define BROWSER_PREFIX	"pbs_"
+#define BROWSER_SECONDS (12 * 3600)
+
+/* From the Cookie header: rq->browser, rq->who. 0 (also for nobody) or -errno. */
+int browser_load(struct request *rq);
+/* Whether whoever was loaded still is logged in, inside a transaction: 1, 0 or -errno. */
+int browser_holds(struct tx *t, const struct request *rq);
+
+#define BROWSER_CSRF_LEN 43
+/* What the field "csrf" of this browser's forms must hold. */
+void browser_csrf(const struct request *rq, char out[BROWSER_CSRF_LEN + 1]);
+
+/*
+ * A secret that this browser can make again and nobody else, for one purpose: SHA-256 of purpose,
+ * the cookie's value and "id", in base64url. The provider's nonce and the PKCE verifier are such
+ * (sso_flow.h).
+ */
+void browser_derive(const struct request *rq, const char *purpose, int64_t id, char out[44]);
+/* SHA-256 of the cookie's value as hex: what ties a row to this browser. */
+void browser_hash(const struct request *rq, char out[65]);
+
+struct browser_login {
+	int64_t user;
+	int64_t identity;	  /* of sso_identities; 0: by password */
+	int64_t auth_at;	  /* when they proved who they are */
+	const char *provider_sid; /* NULL: none */
+	char token[48];		  /* out: the cookie's new value, for browser_set_cookie() */
+};
+/* Log the browser in, in the caller's transaction: ends the row it had, writes a new one. */
+int browser_open(struct tx *t, const struct request *rq, struct browser_login *l);
+/* End this one's row. */
+int browser_close(struct tx *t, const struct request *rq);
+/* End all of a person's (password change, suspension), or of an identity (0: any): 0 or -errno. */
+int browser_revoke(struct tx *t, int64_t user, int64_t identity, int64_t now);
+
+/* Add Set-Cookie to the reply: "token", or the one that the browser has or was given (NULL). */
+void browser_set_cookie(const struct request *rq, struct reply *rp, const char *token);
+
+/* Handlers: page_login.c */
+void page_login(struct request *rq, struct reply *rp); /* GET /login?return=PATH&hint=EMAIL */
+void page_login_post(
+    struct request *rq, struct reply *rp); /* POST /login: a password, or an address
+					    * for whose domain there is a provider */
+void page_logout_post(struct request *rq, struct reply *rp);
+void page_home(struct request *rq, struct reply *rp);  /* GET /: who is logged in, what to do */
+void page_asset(struct request *rq, struct reply *rp); /* GET /assets/{}: embedded, hashed names */
+
+#endif

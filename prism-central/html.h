@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HTML_H
+#define HTML_H
+
+/*
+ * Pages: written in C, escaped where they are printed, without scripts.
+ *
+ * Every page is sent with Content-Security-Policy "default-src 'none'; style-src 'self'; img-src
+ * 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'", X-Frame-Options DENY,
+ * Cross-Origin-Opener-Policy same-origin and Cache-Control no-store. A form whose answer redirects
+ * to another origin needs that origin in form-action: html_begin()'s argument.
+ */
+#include "base/buf.h"
+#include "http.h"
+
+#define HTML_MAX (256u << 10)
+
+/* Text with & < > " ' escaped: safe between tags and inside quoted attributes, nowhere else. */
+void html_text(struct buf *b, const char *s);
+/*
+ * Print with a format of its own: %s text, escaped; %r raw markup (never a value from outside);
+ * %i int64_t; %u a value inside a query part (percent-encoded, then escaped); %% a percent sign.
+ */
+void html_put(struct buf *b, const char *fmt, ...);
+
+struct page {
+	struct request *rq;
+	struct reply *rp;
+	int status;
+	const char *title;
+	const char *form_action; /* one more origin for CSP's form-action, or NULL */
+	struct buf body;	 /* what stands inside <main> */
+};
+
+#define _cleanup_page_ __attribute__((__cleanup__(page_release)))
+
+/* Begin; then html_put(&p->body, ...); then page_send(). */
+void page_begin(
+    struct page *p, struct request *rq, struct reply *rp, int status, const char *title);
+/* <form method=post action=...> with the csrf field; close it with "</form>". */
+void page_form(struct page *p, const char *action);
+/* A hidden field. */
+void page_hidden(struct page *p, const char *name, const char *value);
+/* Answer with it, and set the browser's cookie where it has none. */
+void page_send(struct page *p);
+void page_release(struct page *p);
+
+/* A page that says what is wrong and what to do next. The reason for the log is not shown. */
+void page_error(struct request *rq, struct reply *rp, int status, const char *title,
+    const char *fmt, ...) _printf_(5, 6);
+
+/* 303 to a path of ours, or to an absolute address that the caller has checked. */
+void reply_redirect(struct reply *rp, const char *location);
+
+/*
+ * A path of ours that a parameter may name: begins with one "/", then printable ASCII without "\\"
+ * and no second "/" at its start, at most 1024 bytes. Otherwise "/" is meant.
+ */
+const char *return_path(const char *s);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SSO_H
+#define SSO_H
+
+/*
+ * Institutions' logins: an organization's connections to its providers, the domains that it has
+ * proven, and who is who.
+ *
+ * What a provider says is believed within its organization only:
+ *
+ * - A person is found by (connection, issuer, subject), and by nothing else.
+ * - An address that the provider names counts as proven only if the provider says that it has
+ *   verified it (SAML: it is one of the provider's own people), and its domain has been proven
+ *   by a DNS TXT record for this connection. Such an address links a first login to the account
+ *   that has it verified, unless that account is a superadmin's or has another identity at this
+ *   connection already (an address given to somebody else); and a new account gets it.
+ * - Without that, an account is linked by its owner alone, who is logged in to it (sso_link).
+ * - auto_provision makes an account where there is none, once, and a membership of the organization
+ *   with default_role, or the role that the mapped claim names if allowed_roles has it.
+ *
+ * enforce_sso closes the local ways (password, key, accepting an invitation without an account) to
+ * everybody who is a member of the organization, has an identity at the connection, or whose
+ * verified address lies in its proven domains; never to superadmins, who must be able to mend it.
+ */
+#include "domain.h"
+#include "user.h"
+
+enum sso_type { SSO_OIDC = 1, SSO_SAML };
+
+#define SSO_URL_MAX	512
+#define SSO_SUBJECT_MAX 255
+#define SSO_SID_MAX	255
+
+struct sso_connection {
+	int64_t id, org;
+	enum sso_type type;
+	bool enabled, enforce_sso, auto_provision, has_secret;
+	int64_t default_role;
+	char slug[SLUG_MAX + 1];
+	char name[GECOS_MAX + 1];
+	char issuer[SSO_URL_MAX];
+	char client_id[256];
+	char scopes[512];
+	char entry_point[SSO_URL_MAX];
+	char org_slug[SLUG_MAX + 1];
+	json_t *mapping; /* owned: {"email": "mail", "name": ..., "username": ..., "role": ...} */
+	json_t *allowed_roles; /* owned: an array of slugs */
+	char *sp_certificate;  /* owned */
+};
+/* By slug. 0, -ENOENT or -errno. Release with sso_connection_clear(). */
+int sso_connection_find(struct tx *t, const char *slug, struct sso_connection *ret);
+int sso_connection_by_id(struct tx *t, int64_t id, struct sso_connection *ret);
+void sso_connection_clear(struct sso_connection *c);
+#define _cleanup_sso_connection_ __attribute__((__cleanup__(sso_connection_clear)))
+/*
+ * One of its sealed values, "client_secret", "certificate" or "sp_key", appended to *ret, which the
+ * caller wipes. 0, -ENOENT where there is none, or secret_open()'s errors.
+ */
+int sso_secret(struct tx *t, const struct request *rq, const struct sso_connection *c,
+    const char *column, struct buf *ret);
+
+/* What a provider has said about a person, verified: oidc.c and saml.c make it. */
+struct sso_assertion {
+	int64_t connection;
+	char issuer[SSO_URL_MAX], subject[SSO_SUBJECT_MAX + 1];
+	char email[EMAIL_MAX + 1];					/* "": none */
+	bool email_verified;						/* by the provider's word */
+	char name[GECOS_MAX + 1], username[USERNAME_MAX + 1], role[32]; /* "": none */
+	int64_t auth_at;	   /* when the person logged in there */
+	char sid[SSO_SID_MAX + 1]; /* the provider's session; "" */
+	char *refresh_token;	   /* owned, a secret; NULL: none */
+};
+void sso_assertion_clear(struct sso_assertion *a);
+#define _cleanup_sso_assertion_ __attribute__((__cleanup__(sso_assertion_clear)))
+
+enum sso_outcome {
+	SSO_DONE = 1,	     /* *ret_user, *ret_identity */
+	SSO_ADDRESS_TAKEN,   /* an account has that address: its owner must link it */
+	SSO_NOT_PROVISIONED, /* no account, and none is made: ask to be invited */
+	SSO_SUSPENDED,	     /* the account is */
+	SSO_OTHER_PERSON,    /* to be linked, but this identity is somebody else's already */
+	SSO_DISABLED,	     /* the connection is, since */
+};
+struct sso_result {
+	enum sso_outcome outcome;
+	struct user user;
+	int64_t identity;
+	bool created; /* the account is new */
+};
+/*
+ * Find or make the person, in the caller's write transaction; records the login (auth_at, and the
+ * freshness that hosts are told), the refresh token, and an audit event whatever the outcome.
+ * link_user: the account to link it to, whose owner has agreed; 0: a login. 0 or -errno.
+ */
+int sso_login(struct tx *t, const struct request *rq, const struct sso_assertion *a,
+    int64_t link_user, struct sso_result *ret);
+
+/*
+ * The provider has ended it (its logout, a refused refresh): browser and API sessions by this
+ * identity end, auth_at becomes 0, hosts are told. "why" for the audit. 0 or -errno.
+ */
+int sso_end(struct tx *t, const struct request *rq, int64_t identity, const char *why);
+
+/*
+ * When this person last logged in by an enabled connection of the organization; 0: never, or ended
+ * since. The feed's sso_at, for projects that have an sso_max_age.
+ */
+int sso_freshness(struct tx *t, int64_t org, int64_t user, int64_t *ret);
+
+/* Whether the local ways are closed to this person: 1 (then *ret_slug names a connection), 0, or
+ * -errno. And to whoever would get this address. */
+int sso_enforced(struct tx *t, int64_t user, char ret_slug[SLUG_MAX + 1]);
+int sso_enforced_for(struct tx *t, const char *email, char ret_slug[SLUG_MAX + 1]);
+
+/* The enabled connection that has proven the domain of this address. 0, -ENOENT or -errno. */
+int sso_discover(struct tx *t, const char *email, char ret_slug[SLUG_MAX + 1]);
+
+/* sso_domain.c: what a TXT record at _prism-challenge.DOMAIN must say. 0 proven, -ENOENT the DNS
+ * says it is not there, -EAGAIN the DNS does not answer, -EINVAL no domain. Waits: LANE_OUT. */
+int sso_domain_check(const struct config *c, const char *domain, const char *challenge);
+
+/* Handlers of the API (permission orgs:sso:manage, SCOPE_ORG) and of /me. */
+void sso_connection_list(struct request *rq, struct reply *rp);
+void sso_connection_post(struct request *rq, struct reply *rp);
+void sso_connection_show(struct request *rq, struct reply *rp);
+void sso_connection_patch(struct request *rq, struct reply *rp);
+void sso_connection_delete(struct request *rq, struct reply *rp);
+void sso_domain_list(struct request *rq, struct reply *rp);
+void sso_domain_post(struct request *rq, struct reply *rp);
+void sso_domain_verify(struct request *rq, struct reply *rp);
+void sso_domain_delete(struct request *rq, struct reply *rp);
+void sso_link_post(struct request *rq, struct reply *rp);     /* POST /me/identities {connection} */
+void sso_identity_list(struct request *rq, struct reply *rp); /* GET /me/identities */
+void sso_identity_delete(struct request *rq, struct reply *rp);
+
+#endif

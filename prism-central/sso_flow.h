@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SSO_FLOW_H
+#define SSO_FLOW_H
+
+/*
+ * A login through a provider, from our redirect to a browser that is logged in.
+ *
+ *	GET /sso/SLUG/start?return=PATH[&fresh=1][&link=TICKET]	 sso_flow_start(): writes an
+ *		attempt, and redirects to what the type's start() makes
+ *	GET /sso/SLUG/callback		OIDC: code and state come back (oidc.c)
+ *	POST /sso/SLUG/acs		SAML: the response comes back (saml.c). The cookie does not
+ *		come along with a form of another site: what was asserted is kept in the attempt,
+ *		and the browser is sent to
+ *	GET /sso/SLUG/finish?state=	where it must be the one that began
+ *	GET /sso/SLUG/metadata		SAML: ours
+ *	POST /sso/SLUG/logout		OIDC back-channel logout (SCOPE_PUBLIC)
+ *
+ * The state is "ID.RANDOM"; the attempt's row has its hash, and belongs to one browser and one
+ * connection; each connection has callbacks of its own, so no answer can be taken for another
+ * provider's. The nonce and the PKCE verifier are browser_derive()d from the attempt's id: a copy
+ * of the database has neither.
+ *
+ * What goes wrong is told to the browser in one sentence without detail, and to the audit log
+ * ("sso.refused", with the connection's slug and a word from a table) in full.
+ */
+#include "sso.h"
+
+#define SSO_ATTEMPT_SECONDS 600
+#define SSO_STATE_MAX	    80
+
+struct sso_attempt {
+	int64_t id, connection, link_user, created_at;
+	char return_to[1025];
+	char request_id[128]; /* SAML */
+	char state[SSO_STATE_MAX];
+	bool fresh; /* the person must log in there again now (OIDC max_age=0, SAML ForceAuthn) */
+};
+
+/*
+ * What a type of provider does. start() makes the address to send the browser to; it runs outside a
+ * transaction, in LANE_OUT, and may fetch. Both return 0, or -EPROTO with a word for the audit in
+ * "fault" (static text), or -errno.
+ */
+struct sso_provider {
+	int (*start)(struct request *rq, const struct sso_connection *c, struct sso_attempt *a,
+	    struct buf *url, const char **fault);
+};
+extern const struct sso_provider sso_oidc, sso_saml;
+
+/*
+ * Find the attempt of a state for this connection, and use it up: -ENOENT if there is none, it is
+ * over, or (unless any_browser) it is another browser's. In a write transaction.
+ */
+int sso_attempt_take(struct tx *t, const struct request *rq, const struct sso_connection *c,
+    const char *state, bool any_browser, struct sso_attempt *ret);
+/* SAML: put what was asserted into the attempt of that state, which stays: 0, -ENOENT, -errno. */
+int sso_attempt_fill(struct tx *t, const struct request *rq, int64_t id, const char *json);
+/* Note what was taken once. 0; -EEXIST: it was before; -errno. */
+int sso_seen(struct tx *t, int64_t connection, const char *what, int64_t expires_at, int64_t now);
+
+/* The end of it: sso_login(), the browser's session, and a redirect or a page. */
+void sso_flow_finish(struct request *rq, struct reply *rp, const struct sso_connection *c,
+    const struct sso_attempt *a, const struct sso_assertion *said);
+/* One sentence for the browser, "fault" (and detail, or NULL) for the audit log. */
+void sso_flow_refuse(struct request *rq, struct reply *rp, const struct sso_connection *c,
+    const char *fault, const char *detail);
+
+/* Handlers. */
+void sso_flow_start(struct request *rq, struct reply *rp);
+void sso_flow_link_post(
+    struct request *rq, struct reply *rp); /* POST /sso/{}/link: "yes, link it" */
+void oidc_callback(struct request *rq, struct reply *rp);
+void oidc_logout(struct request *rq, struct reply *rp);
+void saml_acs(struct request *rq, struct reply *rp);
+void saml_finish(struct request *rq, struct reply *rp);
+void saml_metadata(struct request *rq, struct reply *rp);
+
+/* oidc_refresh.c: a thread that refreshes what is due, and ends what the provider refuses. */
+int oidc_start(struct central *c);
+void oidc_stop(struct central *c);
+
+#endif
