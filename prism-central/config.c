@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -6,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <ini.h>
+#include "api/http_client.h"
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -82,6 +84,14 @@ static int set_duration(const struct key *k, struct config *c, const char *value
 	if (clock_parse_duration(value, &v) < 0 || v < k->min || v > k->max)
 		return -EINVAL;
 	*(int64_t *)field(k, c) = v;
+	return 0;
+}
+
+static int set_duration_or_off(const struct key *k, struct config *c, const char *value)
+{
+	if (strcmp(value, "off") != 0 && strcmp(value, "0") != 0)
+		return set_duration(k, c, value);
+	*(int64_t *)field(k, c) = 0;
 	return 0;
 }
 
@@ -186,6 +196,36 @@ static int set_listen_plain(const struct key *k, struct config *c, const char *v
 	return strcmp(value, "none") == 0 ? set_text(k, c, "") : -EINVAL;
 }
 
+static int set_proxy(const struct key *k, struct config *c, const char *value)
+{
+	return http_proxy_valid(value) ? set_text(k, c, value) : -EINVAL;
+}
+
+/* "ADDRESS[:PORT]" with a numeric address; IPv6 in brackets where a port follows. */
+static int set_dns(const struct key *k, struct config *c, const char *value)
+{
+	const char *end = *value == '[' ? strchr(value, ']') : NULL, *port = NULL;
+	char address[INET6_ADDRSTRLEN];
+	uint8_t raw[16];
+
+	if (end)
+		port = end[1] ? end + 1 : NULL;
+	else if (*value != '[' && strchr(value, '.'))
+		port = strchr(value, ':');
+	if (port && (*port != ':' || !port_valid(port + 1) || strcmp(port, ":0") == 0))
+		return -EINVAL;
+	size_t skip = end ? 1 : 0;
+	size_t n = end ? (size_t)(end - value) - 1 : port ? (size_t)(port - value) : strlen(value);
+	if (n >= sizeof(address))
+		return -EINVAL;
+	memcpy(address, value + skip, n);
+	address[n] = '\0';
+	if (*value && inet_pton(AF_INET6, address, raw) != 1 &&
+	    (end || inet_pton(AF_INET, address, raw) != 1))
+		return -EINVAL;
+	return set_text(k, c, value);
+}
+
 /* ---- keys ------------------------------------------------------------------------------------ */
 
 #define FIELD(name) offsetof(struct config, name), sizeof(((struct config *)0)->name)
@@ -208,6 +248,15 @@ static const struct key keys[] = {
     {"feed", "validity", set_duration, FIELD(feed_validity), 60, 90 * 24 * 3600,
 	"a duration from 60s to 90d"},
     {"secrets", "master_keys", set_path_or_none, FIELD(master_keys), 0, 0, "an absolute path"},
+    {"sso", "ca_file", set_path_or_none, FIELD(sso_ca_file), 0, 0, "an absolute path"},
+    {"sso", "proxy", set_proxy, FIELD(sso_proxy), 0, 0,
+	"[http[s]://][USER:PASSWORD@]HOST[:PORT], or none"},
+    {"sso", "private_addresses", set_bool, FIELD(sso_private), 0, 0, "yes or no"},
+    {"sso", "dns", set_dns, FIELD(sso_dns), 0, 0,
+	"ADDRESS[:PORT] with a numeric address, [ADDRESS]:PORT for IPv6"},
+    {"sso", "refresh", set_duration_or_off, FIELD(sso_refresh), 60, 30 * 24 * 3600,
+	"a duration from 60s to 30d, or off"},
+    {"sso", "saml_helper", set_path, FIELD(saml_helper), 0, 0, "an absolute path"},
     {"ids", "uid_range", set_range, FIELD(uid_first), 0, 0, "FIRST-LAST, from 1000 up"},
     {"ids", "gid_range", set_range, FIELD(gid_first), 0, 0, "FIRST-LAST, from 1000 up"},
     {"accounts", "home_root", set_path, FIELD(home_root), 0, 0, "an absolute path"},
@@ -233,6 +282,8 @@ void config_defaults(struct config *ret)
 	    .gid_first = GID_FIRST,
 	    .gid_last = GID_LAST,
 	    .feed_validity = FEED_VALIDITY,
+	    .sso_refresh = 900,
+	    .saml_helper = "/usr/libexec/prism/prism-saml",
 	    .home_root = "/efs/home",
 	    .shell = "/bin/bash",
 	    .log_level = LOG_LEVEL_INFO,

@@ -29,6 +29,12 @@ TEST("D2 an empty configuration has the documented defaults")
 	EXPECT_INT(c.gid_first, 2000000);
 	EXPECT_INT(c.gid_last, 2999999);
 	EXPECT_INT(c.feed_validity, 7 * 24 * 3600);
+	EXPECT_STR(c.sso_ca_file, "");
+	EXPECT_STR(c.sso_proxy, "");
+	EXPECT_STR(c.sso_dns, "");
+	EXPECT_INT(c.sso_private, 0);
+	EXPECT_INT(c.sso_refresh, 15 * 60);
+	EXPECT_STR(c.saml_helper, "/usr/libexec/prism/prism-saml");
 	EXPECT_INT(c.workers, 4);
 	EXPECT_INT(c.connections_per_peer, 512);
 	EXPECT_INT(c.log_level, LOG_LEVEL_INFO);
@@ -54,6 +60,13 @@ TEST("D2 every key is read")
 				   "validity = 36h\n"
 				   "[secrets]\n"
 				   "master_keys = /a/master.keys\n"
+				   "[sso]\n"
+				   "ca_file = /a/ca.crt\n"
+				   "proxy = http://user:pw@proxy.uni.edu:3128\n"
+				   "private_addresses = yes\n"
+				   "dns = [2001:db8::53]:5353\n"
+				   "refresh = 1h\n"
+				   "saml_helper = /a/saml\n"
 				   "[ids]\n"
 				   "uid_range = 20000-29999\n"
 				   "gid_range = 30000-39999\n"
@@ -78,6 +91,12 @@ TEST("D2 every key is read")
 	EXPECT_STR(c.signing_key, "/a/feed.key");
 	EXPECT_INT(c.feed_validity, 36 * 3600);
 	EXPECT_STR(c.master_keys, "/a/master.keys");
+	EXPECT_STR(c.sso_ca_file, "/a/ca.crt");
+	EXPECT_STR(c.sso_proxy, "http://user:pw@proxy.uni.edu:3128");
+	EXPECT_INT(c.sso_private, 1);
+	EXPECT_STR(c.sso_dns, "[2001:db8::53]:5353");
+	EXPECT_INT(c.sso_refresh, 3600);
+	EXPECT_STR(c.saml_helper, "/a/saml");
 	EXPECT_INT(c.uid_first, 20000);
 	EXPECT_INT(c.gid_last, 39999);
 	EXPECT_STR(c.home_root, "/home");
@@ -114,6 +133,17 @@ TEST("D2 what is wrong is said with the file, the line and what was expected")
 	    {"[tls]\ncertificate = /a\n", "both certificate and key"},
 	    {"[feed]\nvalidity = 10s\n", "c.conf:2: validity must be a duration from 60s"},
 	    {"[secrets]\nmaster_keys = keys\n", "c.conf:2: master_keys must be an absolute path"},
+	    {"[sso]\nca_file = ca.crt\n", "c.conf:2: ca_file must be an absolute path"},
+	    {"[sso]\nproxy = socks5://x\n", "c.conf:2: proxy must be [http[s]://]"},
+	    {"[sso]\nprivate_addresses = 1\n", "c.conf:2: private_addresses must be yes or no"},
+	    {"[sso]\ndns = dns.uni.edu\n", "c.conf:2: dns must be ADDRESS[:PORT]"},
+	    {"[sso]\ndns = 192.0.2.53:0\n", "c.conf:2: dns must be ADDRESS[:PORT]"},
+	    {"[sso]\ndns = [192.0.2.53]:53\n", "c.conf:2: dns must be ADDRESS[:PORT]"},
+	    {"[sso]\ndns = [::1\n", "c.conf:2: dns must be ADDRESS[:PORT]"},
+	    {"[sso]\ndns = ::1]:53\n", "c.conf:2: dns must be ADDRESS[:PORT]"},
+	    {"[sso]\nrefresh = 10s\n", "c.conf:2: refresh must be a duration from 60s"},
+	    {"[sso]\nrefresh = never\n", "or off"},
+	    {"[sso]\nsaml_helper = prism-saml\n", "c.conf:2: saml_helper must be an absolute"},
 	    {"[ids]\nuid_range = 0-100\n", "c.conf:2: uid_range must be FIRST-LAST"},
 	    {"[ids]\nuid_range = 500-60000\n", "c.conf:2: uid_range must be FIRST-LAST"},
 	    {"[ids]\nuid_range = 20000-10000\n", "c.conf:2: uid_range must be"},
@@ -127,6 +157,27 @@ TEST("D2 what is wrong is said with the file, the line and what was expected")
 		EXPECT_HAS(why, cases[i].says);
 		EXPECT_INT(c.workers, 77);
 	}
+}
+
+TEST("I3.4 refreshing can be switched off, and a DNS server named in every form")
+{
+	static const char *const servers[] = {"192.0.2.53", "192.0.2.53:5353", "2001:db8::53",
+	    "[2001:db8::53]", "[2001:db8::53]:53", ""};
+	struct config c;
+
+	EXPECT_INT(parse("[sso]\nrefresh = off\n", &c), 0);
+	EXPECT_INT(c.sso_refresh, 0);
+	EXPECT_INT(parse("[sso]\nrefresh = 0\n", &c), 0);
+	EXPECT_INT(c.sso_refresh, 0);
+	for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]); i++) {
+		char text[128];
+
+		snprintf(text, sizeof(text), "[sso]\ndns = %s\n", servers[i]);
+		EXPECT_INT(parse(text, &c), 0);
+		EXPECT_STR(c.sso_dns, servers[i]);
+	}
+	EXPECT_INT(parse("[sso]\nproxy = none\n", &c), 0);
+	EXPECT_STR(c.sso_proxy, "none");
 }
 
 TEST("D2 a line that is too long or has a NUL is refused, not cut")
@@ -159,7 +210,11 @@ TEST("D2 the shipped configuration is valid, and what it shows are the defaults"
 	char *signing = strstr((char *)b.data, "\nsigning_key = ");
 	char *master = strstr((char *)b.data, "\nmaster_keys = ");
 	char *database = strstr((char *)b.data, "\nurl = sqlite");
-	EXPECT(url && cert && key && signing && master && database);
+	char *ca = strstr((char *)b.data, "\nca_file = ");
+	char *proxy = strstr((char *)b.data, "\nproxy = ");
+	char *dns = strstr((char *)b.data, "\ndns = ");
+	EXPECT(url && cert && key && signing && master && database && ca && proxy && dns);
+	ca[1] = proxy[1] = dns[1] = '#';
 	url[1] = cert[1] = key[1] = signing[1] = master[1] = '#';
 	EXPECT_INT(parse(buf_str(&b), &shipped), 0);
 	EXPECT_INT(memcmp(&shipped, &defaults, sizeof(shipped)), 0);
