@@ -103,14 +103,21 @@ struct agent_reply {
 	char text[AGENT_TEXT_MAX];
 	const char *json; /* AGENT_STATUS: in place, json_len bytes, not terminated; else NULL */
 	size_t json_len;
-	struct agent_login *login;	 /* AGENT_LOGIN_START: where to put it, or from where */
-	struct agent_approval *approval; /* AGENT_LOGIN_WAIT: likewise */
+	/*
+	 * AGENT_LOGIN_START and AGENT_LOGIN_WAIT: from where, or where to put it. Whoever parses or
+	 * calls sets the one of its verb before (NULL: it is checked and dropped); other verbs do
+	 * not look at it. Written to with result 0 only.
+	 */
+	struct agent_login *login;
+	struct agent_approval *approval;
 };
 
 /*
  * Encode and parse; both sides use these. Parsing returns 0 or -EBADMSG: for a wrong magic, an
  * unknown verb, bytes missing or left over, a positive result, a user that username_valid() does
- * not accept. Encoding what parsing would refuse puts the buffer into the failed state.
+ * not accept; of device logins a text that is not printable ASCII, a service, url or code that is
+ * empty, a handle or uid of 0, a life of 0 or over AGENT_LOGIN_MS_MAX, a slug that slug_valid()
+ * does not accept. Encoding what parsing would refuse puts the buffer into the failed state.
  */
 void agent_put_request(struct buf *b, const struct agent_request *r);
 int agent_parse_request(const void *p, size_t n, struct agent_request *ret);

@@ -15,7 +15,7 @@
 #include "base/clock.h"
 
 #define BACKLOG_RETRY_MS 5
-#define REQUEST_MAX	 256
+#define REQUEST_MAX	 512
 
 static int left_ms(int64_t end)
 {
@@ -111,7 +111,7 @@ int agent_call(const char *path, const struct agent_request *rq, int deadline_ms
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	_cleanup_buf_ struct buf b = BUF_INIT(REQUEST_MAX);
 	_cleanup_close_ int fd = -1;
-	struct agent_reply reply;
+	struct agent_reply reply = {0};
 	ssize_t n;
 	int r;
 
@@ -134,6 +134,10 @@ int agent_call(const char *path, const struct agent_request *rq, int deadline_ms
 	n = receive_by(fd, storage, storage_size, end);
 	if (n < 0)
 		return (int)n;
+	if (rq->verb == AGENT_LOGIN_START)
+		reply.login = ret->login;
+	if (rq->verb == AGENT_LOGIN_WAIT)
+		reply.approval = ret->approval;
 	r = agent_parse_reply(storage, (size_t)n, &reply);
 	if (r < 0)
 		return r;

@@ -19,7 +19,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT(AGENT_PACKET_MAX);
 	struct agent_request rq;
-	struct agent_reply rp;
+	struct agent_login login;
+	struct agent_approval approval;
+	struct agent_reply rp = {.login = &login, .approval = &approval};
 
 	if (agent_parse_request(data, size, &rq) == 0) {
 		agent_put_request(&b, &rq);
