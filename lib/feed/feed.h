@@ -195,6 +195,13 @@ struct feed_trust { /* the pinned keys of one host */
 void feed_key_id(const uint8_t key[static FEED_KEY_LEN], uint8_t id[static FEED_KEY_ID_LEN]);
 
 /*
+ * Check what feed_signer_sign_raw() made of these n bytes, by the pinned key of that id. 0, -ENOKEY
+ * (no pinned key), -EKEYREJECTED (bad signature) or -ENOMEM.
+ */
+int feed_verify_raw(const struct feed_trust *trust, const uint8_t key_id[static FEED_KEY_ID_LEN],
+    const void *p, size_t n, const uint8_t sig[static FEED_SIG_LEN]);
+
+/*
  * Check the signature against the pinned keys, then read the header; *ret_records reads the
  * records. Returns 0, -EBADMSG (malformed), -ENOKEY (signed by no pinned key), -EKEYREJECTED (bad
  * signature).

@@ -15,9 +15,10 @@
  *	i64	issued_at, UTC seconds
  *	u32	uid
  *	str	username
- *	u16	number of projects, then for each: str slug. Those for which this login counts as
- *one through their organization's SSO (sso_max_age) u8[64]	Ed25519 signature over
- *"prism-login-v1\0" || all bytes before
+ *	u16	number of projects
+ *	str...	their slugs: those for which this login is one through their organization's SSO, no
+ *		older than they ask for (sso_max_age)
+ *	u8[64]	Ed25519 signature over "prism-login-v1\0" || all bytes before
  */
 #include "feed/feed.h"
 

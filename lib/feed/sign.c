@@ -128,20 +128,34 @@ static const uint8_t *pinned_key(const struct feed_trust *trust, const uint8_t *
 	return NULL;
 }
 
-/* The context, the message and its signature, in one piece; "len" is that of the last two. */
-static int verify(const uint8_t *key, const uint8_t *whole, size_t len)
+static int verify(const uint8_t *key, const void *p, size_t n, const uint8_t *sig)
 {
 	_cleanup_(pkey_freep) EVP_PKEY *k =
 	    EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key, FEED_KEY_LEN);
 	_cleanup_(md_ctx_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	size_t signed_len = FEED_HEADROOM + len - FEED_SIG_LEN;
 
 	if (ctx == NULL)
 		return -ENOMEM;
 	if (k == NULL || EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, k) != 1 ||
-	    EVP_DigestVerify(ctx, whole + signed_len, FEED_SIG_LEN, whole, signed_len) != 1)
+	    EVP_DigestVerify(ctx, sig, FEED_SIG_LEN, p, n) != 1)
 		return -EKEYREJECTED;
 	return 0;
+}
+
+int feed_verify_raw(const struct feed_trust *trust, const uint8_t key_id[static FEED_KEY_ID_LEN],
+    const void *p, size_t n, const uint8_t sig[static FEED_SIG_LEN])
+{
+	const uint8_t *key = pinned_key(trust, key_id);
+
+	return key != NULL ? verify(key, p, n, sig) : -ENOKEY;
+}
+
+/* The context, the message and its signature, in one piece; "len" is that of the last two. */
+static int verify_message(const uint8_t *key, const uint8_t *whole, size_t len)
+{
+	size_t signed_len = FEED_HEADROOM + len - FEED_SIG_LEN;
+
+	return verify(key, whole, signed_len, whole + signed_len);
 }
 
 static bool header_valid(const struct feed_header *h, uint32_t zero)
@@ -223,7 +237,7 @@ int feed_open_at(const struct feed_trust *trust, uint8_t *room, size_t len, stru
 	if (rc < 0)
 		return rc;
 	memcpy(room, FEED_CONTEXT, FEED_HEADROOM);
-	rc = verify(key, room, len);
+	rc = verify_message(key, room, len);
 	return rc < 0 ? rc : read_verified(msg, len, ret, ret_records);
 }
 
@@ -241,6 +255,6 @@ int feed_open(const struct feed_trust *trust, const void *msg, size_t len, struc
 		return -ENOMEM;
 	memcpy(copy, FEED_CONTEXT, FEED_HEADROOM);
 	memcpy(copy + FEED_HEADROOM, msg, len);
-	rc = verify(key, copy, len);
+	rc = verify_message(key, copy, len);
 	return rc < 0 ? rc : read_verified(msg, len, ret, ret_records);
 }
