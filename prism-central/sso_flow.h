@@ -13,7 +13,8 @@
  *		and the browser is sent to
  *	GET /sso/SLUG/finish?state=	where it must be the one that began
  *	GET /sso/SLUG/metadata		SAML: ours
- *	POST /sso/SLUG/logout		OIDC back-channel logout (SCOPE_PUBLIC)
+ *	POST /sso/SLUG/link		"yes, link it": what was asserted waits in an attempt for
+ *that POST /sso/SLUG/logout		OIDC back-channel logout (SCOPE_PUBLIC)
  *
  * The state is "ID.RANDOM"; the attempt's row has its hash, and belongs to one browser and one
  * connection; each connection has callbacks of its own, so no answer can be taken for another
@@ -34,7 +35,10 @@ struct sso_attempt {
 	char request_id[128]; /* SAML */
 	char state[SSO_STATE_MAX];
 	bool fresh; /* the person must log in there again now (OIDC max_age=0, SAML ForceAuthn) */
+	char *assertion; /* owned: sso_assertion_pack()'s text; NULL: nothing was asserted yet */
 };
+void sso_attempt_clear(struct sso_attempt *a);
+#define _cleanup_sso_attempt_ __attribute__((__cleanup__(sso_attempt_clear)))
 
 /*
  * What a type of provider does. start() makes the address to send the browser to; it runs outside a
@@ -48,13 +52,23 @@ struct sso_provider {
 extern const struct sso_provider sso_oidc, sso_saml;
 
 /*
- * Find the attempt of a state for this connection, and use it up: -ENOENT if there is none, it is
- * over, or (unless any_browser) it is another browser's. In a write transaction.
+ * Find the attempt of a state for this connection that this browser began, and use it up: its row
+ * goes. -ENOENT if there is none, it is over, or another browser's. In a write transaction.
  */
 int sso_attempt_take(struct tx *t, const struct request *rq, const struct sso_connection *c,
-    const char *state, bool any_browser, struct sso_attempt *ret);
-/* SAML: put what was asserted into the attempt of that state, which stays: 0, -ENOENT, -errno. */
+    const char *state, struct sso_attempt *ret);
+/*
+ * SAML, whose response comes without the cookie: find the attempt of a state, whoever's it is, to
+ * which nothing was put yet; then put what was asserted into it, once, where sso_attempt_take()
+ * finds it. 0, -ENOENT, -errno.
+ */
+int sso_attempt_peek(struct tx *t, const struct request *rq, const struct sso_connection *c,
+    const char *state, struct sso_attempt *ret);
 int sso_attempt_fill(struct tx *t, const struct request *rq, int64_t id, const char *json);
+/* An assertion as text for that, to be freed; NULL without memory. Without its refresh token. */
+char *sso_assertion_pack(const struct sso_assertion *a);
+/* 0; -EBADMSG for anything else; -ENOMEM. */
+int sso_assertion_unpack(const char *text, struct sso_assertion *ret);
 /* Note what was taken once. 0; -EEXIST: it was before; -errno. */
 int sso_seen(struct tx *t, int64_t connection, const char *what, int64_t expires_at, int64_t now);
 

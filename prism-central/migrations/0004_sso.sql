@@ -40,6 +40,7 @@ CREATE TABLE sso_domains (
 	challenge TEXT NOT NULL,		-- what the TXT record must say
 	proven_at BIGINT NOT NULL DEFAULT 0,	-- 0: not, or not any more
 	checked_at BIGINT NOT NULL DEFAULT 0,	-- the last answer of the DNS, whatever it said
+	missing_at BIGINT NOT NULL DEFAULT 0,	-- since when the DNS says it is not there; 0: it is
 	created_at BIGINT NOT NULL,
 	created_by BIGINT NOT NULL REFERENCES users (id)
 );
@@ -73,8 +74,10 @@ CREATE TABLE sso_attempts (
 	connection_id BIGINT NOT NULL REFERENCES sso_connections (id),
 	link_user BIGINT NOT NULL DEFAULT 0,	-- whose account it is to be linked to; 0: a login
 	return_to TEXT NOT NULL,		-- a path of ours
+	fresh INTEGER NOT NULL DEFAULT 0,	-- 1: the person must log in there again
 	request_id TEXT NOT NULL DEFAULT '',	-- SAML: of the AuthnRequest
-	assertion TEXT,				-- SAML: what was asserted, until the browser fetches it
+	assertion TEXT,				-- what was asserted, until the browser fetches it or
+						-- the person has agreed to link it
 	created_at BIGINT NOT NULL,
 	expires_at BIGINT NOT NULL
 );
