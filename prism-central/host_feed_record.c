@@ -7,6 +7,7 @@
 #include "feed/feed.h"
 #include "role.h"
 #include "snapshot/snapshot.h"
+#include "sso.h"
 
 /* What the domain's words mean on a host. */
 static const struct {
@@ -53,8 +54,8 @@ static int id_read(struct rows *r, int col, uint32_t *ret)
 
 static const char sql_member[] =
     "SELECT u.uid, u.username, u.name, u.home, u.shell, u.state, m.state, m.not_after,"
-    " m.ended_at, u.ended_at, m.role_id"
-    " FROM memberships m JOIN users u ON u.id = m.user_id"
+    " m.ended_at, u.ended_at, m.role_id, p.sso_max_age, p.organization_id"
+    " FROM memberships m JOIN users u ON u.id = m.user_id JOIN projects p ON p.id = m.project_id"
     " WHERE m.project_id = $1 AND m.user_id = $2";
 
 static int member_fields(struct rows *r, struct feed_member *m, uint32_t *ret_uid)
@@ -80,8 +81,15 @@ static int member_fields(struct rows *r, struct feed_member *m, uint32_t *ret_ui
 	return id_read(r, 0, ret_uid);
 }
 
-static int member_read(struct tx *t, int64_t project, int64_t user, struct feed_member *m,
-    uint32_t *ret_uid, int64_t *ret_role)
+/* What the feed needs to know of a membership beside its record. */
+struct member_facts {
+	uint32_t uid;
+	int64_t role, org;
+	bool fresh; /* the project asks for a login that is fresh */
+};
+
+static int member_read(
+    struct tx *t, int64_t project, int64_t user, struct feed_member *m, struct member_facts *ret)
 {
 	_cleanup_rows_ struct rows *r = NULL;
 	int rc = tx_query(t, sql_member, "ii", &r, project, user);
@@ -91,8 +99,10 @@ static int member_read(struct tx *t, int64_t project, int64_t user, struct feed_
 	rc = rows_next(r);
 	if (rc <= 0)
 		return rc;
-	*ret_role = row_int(r, 10);
-	rc = member_fields(r, m, ret_uid);
+	ret->role = row_int(r, 10);
+	ret->fresh = row_int(r, 11) > 0;
+	ret->org = row_int(r, 12);
+	rc = member_fields(r, m, &ret->uid);
 	return rc < 0 ? rc : 1;
 }
 
@@ -123,18 +133,20 @@ int feed_record_member(
 {
 	_cleanup_buf_ struct buf body = BUF_INIT(FEED_RECORD_MAX);
 	struct feed_member m = {.nkeys = 0};
-	uint32_t uid = 0;
-	int64_t role = 0;
+	struct member_facts f = {0};
 
-	int rc = member_read(t, project, user, &m, &uid, &role);
+	int rc = member_read(t, project, user, &m, &f);
 	if (rc <= 0)
 		return rc;
+	/* Elsewhere it would be one change of the feed for each login, and nobody reads it. */
+	if (f.fresh && m.state != SNAP_ENDED)
+		rc = sso_freshness(t, f.org, user, &m.sso_at);
 	/*
 	 * Who has left keeps a name and a home here, and no permission. Their keys stay too: hosts
 	 * show them barred, so that whoever holds one is told why it opens nothing any more.
 	 */
-	if (m.state != SNAP_ENDED)
-		rc = role_host_perms(t, role, &m.perms);
+	if (rc >= 0 && m.state != SNAP_ENDED)
+		rc = role_host_perms(t, f.role, &m.perms);
 	if (rc >= 0)
 		rc = keys_read(t, user, &m);
 	if (rc < 0)
@@ -142,10 +154,10 @@ int feed_record_member(
 	feed_body_member(&body, &m);
 	if (buf_error(&body) < 0)
 		return buf_error(&body);
-	feed_put_record(out, FEED_MEMBER, 0, uid, body.data, body.len);
+	feed_put_record(out, FEED_MEMBER, 0, f.uid, body.data, body.len);
 	if (buf_error(out) < 0)
 		return buf_error(out);
-	*ret_subject = uid;
+	*ret_subject = f.uid;
 	return 1;
 }
 

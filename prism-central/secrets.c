@@ -23,6 +23,10 @@ static const char sql_put[] =
 static const char sql_slug[] = "SELECT slug FROM organizations WHERE id = $1";
 
 const struct secret_column secret_columns[] = {
+    SECRET_COLUMN("sso_connections", "client_secret", "id"),
+    SECRET_COLUMN("sso_connections", "certificate", "id"),
+    SECRET_COLUMN("sso_connections", "sp_key", "id"),
+    SECRET_COLUMN("sso_identities", "refresh_token", "id"),
     {NULL},
 };
 

@@ -118,6 +118,21 @@ int sso_discover(struct tx *t, const char *email, char ret_slug[SLUG_MAX + 1]);
 /* sso_domain.c: what a TXT record at _prism-challenge.DOMAIN must say. 0 proven, -ENOENT the DNS
  * says it is not there, -EAGAIN the DNS does not answer, -EINVAL no domain. Waits: LANE_OUT. */
 int sso_domain_check(const struct config *c, const char *domain, const char *challenge);
+/*
+ * Before a login that brings this address: ask again, if the domain is one that the connection has
+ * proven and the DNS was not asked for a day. A proof lapses when the DNS has answered for seven
+ * days that the record is not there; a DNS that does not answer changes nothing. Outside a
+ * transaction, waits: LANE_OUT. What goes wrong changes nothing either.
+ */
+void sso_domain_recheck(struct request *rq, int64_t connection, const char *email);
+
+/*
+ * The ticket of POST /me/identities, good once, for this connection: whose account it is to be
+ * linked to. In a write transaction. 0, -ENOENT (unknown, used, over, another connection's) or
+ * -errno.
+ */
+int sso_link_take(
+    struct tx *t, const char *ticket, int64_t connection, int64_t now, int64_t *ret_user);
 
 /* Handlers of the API (permission orgs:sso:manage, SCOPE_ORG) and of /me. */
 void sso_connection_list(struct request *rq, struct reply *rp);

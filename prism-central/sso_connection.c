@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/secret.h"
+#include "secrets.h"
+#include "sso_internal.h"
+
+#define CONNECTION_COLUMNS                                                                         \
+	"SELECT c.id, c.organization_id, c.type, c.enabled, c.enforce_sso, c.auto_provision,"      \
+	" CASE WHEN c.client_secret IS NULL THEN 0 ELSE 1 END, c.default_role_id, c.slug, c.name," \
+	" c.issuer, c.client_id, c.scopes, c.entry_point, o.slug, c.mapping, c.allowed_roles,"     \
+	" c.sp_certificate FROM sso_connections c"                                                 \
+	" JOIN organizations o ON o.id = c.organization_id "
+
+static const char sql_by_slug[] = CONNECTION_COLUMNS "WHERE c.slug = $1";
+static const char sql_by_id[] = CONNECTION_COLUMNS "WHERE c.id = $1";
+
+static json_t *column_json(struct rows *r, int col, json_type type)
+{
+	const char *text = row_text(r, col);
+	json_t *v = text ? json_loads(text, 0, NULL) : NULL;
+
+	if (v && json_typeof(v) == type)
+		return v;
+	json_decref(v);
+	return type == JSON_OBJECT ? json_object() : json_array();
+}
+
+static int connection_read(struct rows *r, struct sso_connection *ret)
+{
+	int n = rows_next(r);
+
+	if (n <= 0)
+		return n < 0 ? n : -ENOENT;
+	struct sso_connection c = {
+	    .id = row_int(r, 0),
+	    .org = row_int(r, 1),
+	    .type = strcmp(row_text(r, 2), "saml") == 0 ? SSO_SAML : SSO_OIDC,
+	    .enabled = row_int(r, 3),
+	    .enforce_sso = row_int(r, 4),
+	    .auto_provision = row_int(r, 5),
+	    .has_secret = row_int(r, 6),
+	    .default_role = row_int(r, 7),
+	};
+	row_copy(r, 8, c.slug, sizeof(c.slug));
+	row_copy(r, 9, c.name, sizeof(c.name));
+	row_copy(r, 10, c.issuer, sizeof(c.issuer));
+	row_copy(r, 11, c.client_id, sizeof(c.client_id));
+	row_copy(r, 12, c.scopes, sizeof(c.scopes));
+	row_copy(r, 13, c.entry_point, sizeof(c.entry_point));
+	row_copy(r, 14, c.org_slug, sizeof(c.org_slug));
+	c.mapping = column_json(r, 15, JSON_OBJECT);
+	c.allowed_roles = column_json(r, 16, JSON_ARRAY);
+	c.sp_certificate = strdup(row_text(r, 17) ? row_text(r, 17) : "");
+	if (!c.mapping || !c.allowed_roles || !c.sp_certificate) {
+		sso_connection_clear(&c);
+		return -ENOMEM;
+	}
+	*ret = c;
+	return 0;
+}
+
+int sso_connection_find(struct tx *t, const char *slug, struct sso_connection *ret)
+{
+	_cleanup_rows_ struct rows *r = NULL;
+	int n = tx_query(t, sql_by_slug, "s", &r, slug);
+
+	return n < 0 ? n : connection_read(r, ret);
+}
+
+int sso_connection_by_id(struct tx *t, int64_t id, struct sso_connection *ret)
+{
+	_cleanup_rows_ struct rows *r = NULL;
+	int n = tx_query(t, sql_by_id, "i", &r, id);
+
+	return n < 0 ? n : connection_read(r, ret);
+}
+
+void sso_connection_clear(struct sso_connection *c)
+{
+	json_decref(c->mapping);
+	json_decref(c->allowed_roles);
+	free(c->sp_certificate);
+	c->mapping = c->allowed_roles = NULL;
+	c->sp_certificate = NULL;
+}
+
+/* ---- secrets --------------------------------------------------------------------------------- */
+
+static const char sql_client_secret[] = "SELECT client_secret FROM sso_connections WHERE id = $1";
+static const char sql_certificate[] = "SELECT certificate FROM sso_connections WHERE id = $1";
+static const char sql_sp_key[] = "SELECT sp_key FROM sso_connections WHERE id = $1";
+
+static const struct {
+	const char *column, *name, *get;
+} sealed_columns[] = {
+    {"client_secret", "sso_connections.client_secret", sql_client_secret},
+    {"certificate", "sso_connections.certificate", sql_certificate},
+    {"sp_key", "sso_connections.sp_key", sql_sp_key},
+};
+
+static int sealed_read(struct tx *t, const struct request *rq, const struct sso_connection *c,
+    size_t column, struct buf *ret)
+{
+	static const struct secrets none = {.columns = secret_columns};
+	const struct secrets *s = rq->central->secrets ? rq->central->secrets : &none;
+	_cleanup_rows_ struct rows *r = NULL;
+	int n = tx_query(t, sealed_columns[column].get, "i", &r, c->id);
+
+	if (n < 0)
+		return n;
+	n = rows_next(r);
+	if (n <= 0)
+		return n < 0 ? n : -ENOENT;
+	const char *text = row_text(r, 0);
+	return text ? secret_open(s, t, c->org, sealed_columns[column].name, c->id, text, ret)
+		    : -ENOENT;
+}
+
+int sso_secret(struct tx *t, const struct request *rq, const struct sso_connection *c,
+    const char *column, struct buf *ret)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(sealed_columns); i++) {
+		if (strcmp(column, sealed_columns[i].column) == 0)
+			return sealed_read(t, rq, c, i, ret);
+	}
+	return -EINVAL;
+}
+
+int sso_seal(struct tx *t, const struct request *rq, int64_t org, const char *column, int64_t row,
+    const char *text, struct buf *ret)
+{
+	if (!rq->central->secrets)
+		return -ENOKEY;
+	return secret_seal(rq->central->secrets, t, org, column, row, text, strlen(text), ret);
+}
+
+void sso_assertion_clear(struct sso_assertion *a)
+{
+	secret_free(a->refresh_token);
+	a->refresh_token = NULL;
+}
