@@ -83,6 +83,13 @@ $(B)/gen/migrations.inc: $(SQL) prism-central/embed-sql.sh
 	$(Q)sh prism-central/embed-sql.sh $(SQL) > $@.tmp && mv $@.tmp $@
 $(B)/obj/prism-central/migrate.o: $(B)/gen/migrations.inc
 
+# The style sheet of the pages, embedded under a name that has its hash.
+$(B)/gen/assets.inc: prism-central/web/style.css prism-central/embed-asset.sh
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)
+	$(Q)sh prism-central/embed-asset.sh $< > $@.tmp && mv $@.tmp $@
+$(B)/obj/prism-central/page_asset.o: $(B)/gen/assets.inc
+
 # ---- modules and programs ----------------------------------------------------------------------
 
 a = $(patsubst %,$(B)/lib%.a,$(1))

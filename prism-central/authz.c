@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <string.h>
+#include "browser.h"
 #include "domain.h"
 #include "feed/feed.h"
 #include "organization.h"
@@ -50,13 +51,14 @@ static int one_int(struct tx *t, const char *sql, int64_t id, int64_t *ret)
 	return 0;
 }
 
-/* The person is who the session says, still, and not suspended. */
+/* The person is who the session or browser says, still, and not suspended. */
 static int check_person(struct check *c)
 {
 	int64_t superadmin = 0;
 	if (c->rq->who.kind != PRINCIPAL_USER)
 		return refuse(c, API_NOT_LOGGED_IN);
-	int r = session_holds(c->t, &c->rq->who, c->rq->now);
+	int r = c->rq->route->scope == SCOPE_BROWSER ? browser_holds(c->t, c->rq)
+						     : session_holds(c->t, &c->rq->who, c->rq->now);
 	if (r <= 0)
 		return r < 0 ? r : refuse(c, API_NOT_LOGGED_IN);
 	r = one_int(c->t, sql_superadmin, c->rq->who.id, &superadmin);
@@ -104,6 +106,12 @@ static int check_project_id(struct check *c, int64_t project, enum api_error uns
 static int scope_public(struct check *c)
 {
 	return 0;
+}
+
+/* Pages are for those too who are not logged in: what they may do there is the page's matter. */
+static int scope_browser(struct check *c)
+{
+	return c->rq->who.kind == PRINCIPAL_NONE ? 0 : check_person(c);
 }
 
 static int scope_host(struct check *c)
@@ -213,6 +221,7 @@ static int scope_host_id(struct check *c)
 
 static int (*const scopes[])(struct check *) = {
     [SCOPE_PUBLIC] = scope_public,
+    [SCOPE_BROWSER] = scope_browser,
     [SCOPE_SELF] = scope_self,
     [SCOPE_HOST] = scope_host,
     [SCOPE_DEPLOYMENT] = scope_deployment,
@@ -260,34 +269,4 @@ int authz_host(struct tx *t, const struct request *rq, const struct authz *z, in
 	if (r == -ECANCELED)
 		*ret_error = error;
 	return r;
-}
-
-struct authorize {
-	struct request *rq;
-	struct authz authz;
-	enum api_error error;
-};
-
-static int authorize_tx(struct tx *t, void *arg)
-{
-	struct authorize *a = arg;
-	return authz_check(t, a->rq, &a->authz, &a->error);
-}
-
-int authorize(struct request *rq, struct reply *rp)
-{
-	struct authorize a = {.rq = rq};
-	int r = 0;
-	rq->org = rq->project = 0;
-	if (!rq->route || rq->route->scope != SCOPE_PUBLIC)
-		r = store_tx(rq->db, STORE_READ, authorize_tx, &a);
-	if (r == -ECANCELED)
-		reply_error(rp, a.error, NULL);
-	else if (r < 0)
-		reply_errno(rp, r);
-	if (r < 0)
-		return r;
-	rq->org = a.authz.org;
-	rq->project = a.authz.project;
-	return 0;
 }

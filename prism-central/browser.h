@@ -22,12 +22,20 @@
 #define BROWSER_PREFIX	"pbs_"
 #define BROWSER_SECONDS (12 * 3600)
 
+/*
+ * The value of one cookie in a Cookie header (RFC 6265 §4.2.1). 0; -ENOENT; -EBADMSG for a value
+ * that is malformed or longer than size - 1, and for a name that stands twice.
+ */
+int cookie_value(const char *header, const char *name, char *out, size_t size);
+
 /* From the Cookie header: rq->browser, rq->who. 0 (also for nobody) or -errno. */
 int browser_load(struct request *rq);
 /* Whether whoever was loaded still is logged in, inside a transaction: 1, 0 or -errno. */
 int browser_holds(struct tx *t, const struct request *rq);
 
 #define BROWSER_CSRF_LEN 43
+/* Whether a request that is no GET comes from a form of ours; authorize() asks. */
+bool browser_form_ours(const struct request *rq);
 /* What the field "csrf" of this browser's forms must hold. */
 void browser_csrf(const struct request *rq, char out[BROWSER_CSRF_LEN + 1]);
 
@@ -51,9 +59,14 @@ struct browser_login {
 int browser_open(struct tx *t, const struct request *rq, struct browser_login *l);
 /* End this one's row. */
 int browser_close(struct tx *t, const struct request *rq);
-/* End all of a person's (password change, suspension), or of an identity (0: any): 0 or -errno. */
+/*
+ * End all of a person's (password change, suspension) that are by this identity (0: any); user 0:
+ * those by this identity, whoever's. 0 or -errno.
+ */
 int browser_revoke(struct tx *t, int64_t user, int64_t identity, int64_t now);
 
+/* A value that no browser has had: for a cookie after logging out. 0 or -errno. */
+int browser_token_new(char out[static 48]);
 /* Add Set-Cookie to the reply: "token", or the one that the browser has or was given (NULL). */
 void browser_set_cookie(const struct request *rq, struct reply *rp, const char *token);
 

@@ -17,6 +17,8 @@
 
 /* Text with & < > " ' escaped: safe between tags and inside quoted attributes, nowhere else. */
 void html_text(struct buf *b, const char *s);
+/* Text percent-encoded, for a query part. */
+void html_query(struct buf *b, const char *s);
 /*
  * Print with a format of its own: %s text, escaped; %r raw markup (never a value from outside);
  * %i int64_t; %u a value inside a query part (percent-encoded, then escaped); %% a percent sign.
@@ -49,8 +51,16 @@ void page_release(struct page *p);
 void page_error(struct request *rq, struct reply *rp, int status, const char *title,
     const char *fmt, ...) _printf_(5, 6);
 
-/* 303 to a path of ours, or to an absolute address that the caller has checked. */
-void reply_redirect(struct reply *rp, const char *location);
+/* authorize()'s answer to a form that browser_form_ours() refuses. */
+void page_forged(struct request *rq, struct reply *rp);
+/*
+ * Make a page of an error in JSON where a person is looking: on routes of SCOPE_BROWSER, and
+ * outside the API for whoever accepts text/html. The server does this with every reply.
+ */
+void page_of_error(struct request *rq, struct reply *rp);
+
+/* The path of the style sheet. */
+extern const char asset_style[];
 
 /*
  * A path of ours that a parameter may name: begins with one "/", then printable ASCII without "\\"

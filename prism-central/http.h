@@ -94,6 +94,7 @@ struct reply {
 	unsigned retry_after; /* seconds; 0: no header */
 	struct reply_header headers[REPLY_HEADERS];
 	size_t nheaders;
+	bool broken; /* a header could not be added */
 };
 
 /* Answer with JSON; takes over the reference. A NULL json becomes an internal error. */
@@ -104,10 +105,17 @@ void reply_none(struct reply *rp);
 void reply_bytes(struct reply *rp, const char *type, const void *p, size_t n,
     void (*release)(void *), void *release_arg);
 /*
- * One more header. Kept by every reply_ function but the errors'. A value with a control character,
- * or a header too many, makes the reply an internal error.
+ * One more header; it replaces what is sent otherwise under its name. Kept by every reply_ function
+ * but the errors' and reply_park(). A value with a control character, or a header too many, makes
+ * the reply an internal error.
  */
 void reply_header(struct reply *rp, const char *name, const char *fmt, ...) _printf_(3, 4);
+/* The value of a header that was added, or NULL. */
+const char *reply_header_value(const struct reply *rp, const char *name);
+/* Free all that a reply holds. */
+void reply_release(struct reply *rp);
+/* 303 to a path of ours, or to an absolute address that the caller has checked. */
+void reply_redirect(struct reply *rp, const char *location);
 /* Answer with an error of api/error.h; the message replaces the table's where it is not NULL. */
 void reply_error(struct reply *rp, enum api_error e, const char *fmt, ...) _printf_(3, 4);
 /* The errors that a transaction can end in: -EIO, -EBUSY, -ENOMEM. */

@@ -43,7 +43,8 @@ static bool length_valid(const char *s)
 
 static const char *check_header(const char *name, const char *value, struct tally *t)
 {
-	static const char *const once[] = {"authorization", "content-type", "expect"};
+	static const char *const once[] = {
+	    "authorization", "content-type", "expect", "cookie", "origin", "sec-fetch-site"};
 
 	if (!token_valid(name))
 		return "a header's name is malformed";

@@ -37,7 +37,9 @@
 #define HTTP_HELD_MAX	  (256 << 20) /* bytes of unfinished requests, all together */
 #define HTTP_HELD_FREE	  (64 << 10)  /* what one request may have even then */
 #define HTTP_QUEUE_MAX	  8192
-#define HTTP_HASHES_MAX	  128  /* waiting to hash a password: some six seconds */
+#define HTTP_HASHES_MAX	  128 /* waiting to hash a password: some six seconds */
+#define HTTP_OUT_THREADS  4
+#define HTTP_OUT_MAX	  256  /* waiting for somebody else's server */
 #define HTTP_PARK_BUCKETS 1024 /* a power of two */
 #define HTTP_PARK_MS	  60000
 #define HTTP_WAKES_MAX	  256
@@ -212,8 +214,8 @@ void park_free_all(struct loop *l);
 struct workers;
 
 /*
- * n threads for LANE_ANY and half as many for LANE_HASH, each with a connection to the database.
- * 0 or -errno.
+ * n threads for LANE_ANY, half as many for LANE_HASH and HTTP_OUT_THREADS for LANE_OUT, each with a
+ * connection to the database. 0 or -errno.
  */
 int workers_start(struct central *c, int n, struct workers **ret);
 /* Ends the threads when each has run what it has in hand; drops what is queued. */

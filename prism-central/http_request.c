@@ -9,6 +9,7 @@
 #include "base/encode.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "html.h"
 #include "http_internal.h"
 
 #define JSON_DEPTH_MAX	16
@@ -152,9 +153,8 @@ void job_free(struct job *j)
 	if (j->conn && j->conn->job == j)
 		j->conn->job = NULL;
 	json_decref(j->rq.body);
-	json_decref(j->rp.json);
-	if (j->rp.release)
-		j->rp.release(j->rp.release_arg);
+	reply_release(&j->rp);
+	explicit_bzero(&j->rq.browser, sizeof(j->rq.browser));
 	free_secret(&j->out, j->out_len);
 	free_secret(&j->body, j->body_len);
 	/* Bearer tokens, and paths that carry one. */
@@ -414,6 +414,9 @@ void job_finish(struct job *j)
 {
 	struct reply *rp = &j->rp;
 
+	if (rp->broken)
+		reply_error(rp, API_INTERNAL, NULL);
+	page_of_error(&j->rq, rp);
 	if (rp->json) {
 		j->out = json_dumps(rp->json, JSON_COMPACT);
 		j->out_len = j->out ? strlen(j->out) : 0;

@@ -16,11 +16,24 @@
 #include "http_internal.h"
 
 #define BACKLOG	     1024
-#define SPARE_FDS    128 /* the database's, the log's, and a few for everything else */
+#define SPARE_FDS    192 /* the database's, the log's, and a few for everything else */
 #define EVHTTP_LIMIT 90	 /* seconds; ours are shorter */
 #define DRAIN_MS     50
 
 /* ---- answering ------------------------------------------------------------------------------- */
+
+/* Unless the handler has said it otherwise. */
+static void add_default(
+    struct evkeyvalq *h, const struct reply *rp, const char *name, const char *v)
+{
+	if (!reply_header_value(rp, name))
+		evhttp_add_header(h, name, v);
+}
+
+static bool asks_for_bearer(const struct job *j)
+{
+	return j->rp.status == 401 && !(j->rq.route && j->rq.route->scope == SCOPE_BROWSER);
+}
 
 static void add_headers(struct evhttp_request *ev, const struct job *j, bool close)
 {
@@ -30,22 +43,25 @@ static void add_headers(struct evhttp_request *ev, const struct job *j, bool clo
 	    {"Referrer-Policy", "no-referrer"},
 	};
 	struct evkeyvalq *h = evhttp_request_get_output_headers(ev);
+	const struct reply *rp = &j->rp;
 	char number[16];
 
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
-		evhttp_add_header(h, fixed[i][0], fixed[i][1]);
+		add_default(h, rp, fixed[i][0], fixed[i][1]);
 	evhttp_add_header(h, "X-Request-Id", j->rq.id);
-	if (j->out_len || j->rp.len)
+	if (j->out_len || rp->len)
 		evhttp_add_header(
-		    h, "Content-Type", j->rp.type ? j->rp.type : "application/json; charset=utf-8");
+		    h, "Content-Type", rp->type ? rp->type : "application/json; charset=utf-8");
 	if (j->secure_transport)
 		evhttp_add_header(h, "Strict-Transport-Security", "max-age=31536000");
-	if (j->rp.status == 401)
-		evhttp_add_header(h, "WWW-Authenticate", "Bearer");
-	if (j->rp.retry_after) {
-		snprintf(number, sizeof(number), "%u", j->rp.retry_after);
+	if (asks_for_bearer(j))
+		add_default(h, rp, "WWW-Authenticate", "Bearer");
+	if (rp->retry_after) {
+		snprintf(number, sizeof(number), "%u", rp->retry_after);
 		evhttp_add_header(h, "Retry-After", number);
 	}
+	for (size_t i = 0; i < rp->nheaders; i++)
+		evhttp_add_header(h, rp->headers[i].name, rp->headers[i].value);
 	if (close)
 		evhttp_add_header(h, "Connection", "close");
 }

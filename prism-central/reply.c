@@ -3,14 +3,74 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
+#include "base/secret.h"
 #include "http.h"
 
+static void headers_drop(struct reply *rp)
+{
+	/* A cookie, or an address with a code in it. */
+	for (size_t i = 0; i < rp->nheaders; i++)
+		secret_free(rp->headers[i].value);
+	rp->nheaders = 0;
+	rp->broken = false;
+}
+
+/* Everything but the headers. */
 static void reply_drop(struct reply *rp)
 {
+	struct reply kept = {.nheaders = rp->nheaders, .broken = rp->broken};
+
+	memcpy(kept.headers, rp->headers, sizeof(kept.headers));
 	json_decref(rp->json);
 	if (rp->release)
 		rp->release(rp->release_arg);
-	*rp = (struct reply){0};
+	*rp = kept;
+}
+
+void reply_release(struct reply *rp)
+{
+	headers_drop(rp);
+	reply_drop(rp);
+}
+
+static bool header_clean(const char *s)
+{
+	while (*s && (unsigned char)*s >= ' ' && *s != 127)
+		s++;
+	return !*s;
+}
+
+void reply_header(struct reply *rp, const char *name, const char *fmt, ...)
+{
+	_cleanup_secret_ char *value = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	int n = vasprintf(&value, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		value = NULL;
+	if (!value || !header_clean(value) || rp->nheaders == REPLY_HEADERS) {
+		rp->broken = true;
+		return;
+	}
+	rp->headers[rp->nheaders++] = (struct reply_header){name, TAKE_PTR(value)};
+}
+
+const char *reply_header_value(const struct reply *rp, const char *name)
+{
+	for (size_t i = 0; i < rp->nheaders; i++)
+		if (strcasecmp(rp->headers[i].name, name) == 0)
+			return rp->headers[i].value;
+	return NULL;
+}
+
+void reply_redirect(struct reply *rp, const char *location)
+{
+	reply_drop(rp);
+	reply_header(rp, "Location", "%s", location);
+	rp->status = 303;
 }
 
 void reply_json(struct reply *rp, int status, json_t *json)
@@ -56,7 +116,7 @@ void reply_error(struct reply *rp, enum api_error e, const char *fmt, ...)
 	} else {
 		snprintf(message, sizeof(message), "%s", info->message);
 	}
-	reply_drop(rp);
+	reply_release(rp);
 	rp->status = info->status;
 	rp->retry_after = retry_after;
 	/* A message that carries a caller's text may be cut inside a character. */
@@ -83,7 +143,7 @@ void reply_errno(struct reply *rp, int error)
 
 void reply_park(struct reply *rp, const char *topic, int64_t ms)
 {
-	reply_drop(rp);
+	reply_release(rp);
 	snprintf(rp->topic_, sizeof(rp->topic_), "%s", topic);
 	rp->topic = rp->topic_;
 	rp->park_ms = ms > 0 ? ms : 0;

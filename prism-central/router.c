@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 #include "base/log.h"
-#include "base/secret.h"
+#include "browser.h"
 #include "http_internal.h"
 
 static const char *const methods[] = {
@@ -21,12 +21,19 @@ const char *method_name(enum http_method m)
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
+/* These two scopes ask for no permission, and their word says which it is. */
+static bool words_match(const struct route *r)
+{
+	return (r->scope == SCOPE_PUBLIC) == (strcmp(r->permission, "public") == 0) &&
+	       (r->scope == SCOPE_BROWSER) == (strcmp(r->permission, "browser") == 0);
+}
+
 static bool route_complete(const struct route *r)
 {
 	return r->method >= HTTP_GET && r->method <= HTTP_DELETE && r->path && r->path[0] == '/' &&
 	       r->permission && r->permission[0] && r->scope >= SCOPE_PUBLIC &&
 	       r->scope <= SCOPE_HOST_ID && r->handler && r->lane >= LANE_ANY && r->lane < LANES &&
-	       (r->scope == SCOPE_PUBLIC) == (strcmp(r->permission, "public") == 0);
+	       words_match(r);
 }
 
 int router_check(void)
@@ -101,7 +108,9 @@ static const char *bearer_of(const struct request *rq)
 
 static int load_principal(struct request *rq, struct reply *rp)
 {
-	int r = principal_load(rq, bearer_of(rq));
+	/* A cookie opens pages and nothing else, a token everything but pages. */
+	int r = rq->route->scope == SCOPE_BROWSER ? browser_load(rq)
+						  : principal_load(rq, bearer_of(rq));
 
 	if (r == 0)
 		return 0;
@@ -121,6 +130,7 @@ bool router_find(struct job *j)
 	bool path_known = false;
 
 	j->rp = (struct reply){0};
+	j->rq.browser = (struct browser){0};
 	j->rq.org = j->rq.project = 0;
 	j->rq.who = (struct principal){.kind = PRINCIPAL_NONE};
 	if (job_parse(j) < 0)

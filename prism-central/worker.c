@@ -67,12 +67,12 @@ static struct job *take(struct workers *w, struct lane *l)
 	return j;
 }
 
-/* False when it has gone to the other lane. */
+/* Everything comes in by LANE_ANY. False when it has gone to the lane of its own from there. */
 static bool run_here(struct worker *self, struct job *j)
 {
 	if (!router_find(j))
 		return true;
-	if (j->rq.route->lane == self->lane || self->lane == LANE_HASH) {
+	if (self->lane != LANE_ANY || j->rq.route->lane == LANE_ANY) {
 		router_call(j);
 		return true;
 	}
@@ -118,27 +118,53 @@ static int worker_start(struct workers *w, struct worker *self, const char *data
 	return r;
 }
 
-int workers_start(struct central *c, int n, struct workers **ret)
+static int lane_threads(enum route_lane lane, int n)
 {
-	static const size_t limits[LANES] = {HTTP_QUEUE_MAX, HTTP_HASHES_MAX};
-	int hashers = n > 1 ? n / 2 : 1;
-	int all = n + hashers, r = 0;
-	struct workers *w = calloc(1, sizeof(*w) + (size_t)all * sizeof(w->worker[0]));
+	switch (lane) {
+	case LANE_HASH:
+		return n > 1 ? n / 2 : 1;
+	case LANE_OUT:
+		return HTTP_OUT_THREADS;
+	default:
+		return n;
+	}
+}
 
-	if (!w)
-		return -ENOMEM;
-	password_init(hashers);
-	pthread_mutex_init(&w->lock, NULL);
+static void lanes_init(struct workers *w)
+{
+	static const size_t limits[LANES] = {
+	    [LANE_ANY] = HTTP_QUEUE_MAX,
+	    [LANE_HASH] = HTTP_HASHES_MAX,
+	    [LANE_OUT] = HTTP_OUT_MAX,
+	};
+
 	for (int i = 0; i < LANES; i++) {
 		pthread_cond_init(&w->lanes[i].some, NULL);
 		w->lanes[i].last = &w->lanes[i].first;
 		w->lanes[i].max = limits[i];
 	}
+}
+
+int workers_start(struct central *c, int n, struct workers **ret)
+{
+	int all = 0, r = 0;
+
+	for (int lane = 0; lane < LANES; lane++)
+		all += lane_threads(lane, n);
+	struct workers *w = calloc(1, sizeof(*w) + (size_t)all * sizeof(w->worker[0]));
+	if (!w)
+		return -ENOMEM;
+	password_init(lane_threads(LANE_HASH, n));
+	pthread_mutex_init(&w->lock, NULL);
+	lanes_init(w);
 	w->n = all;
-	for (int i = 0; r == 0 && i < all; i++) {
-		w->worker[i].pool = w;
-		w->worker[i].lane = i < n ? LANE_ANY : LANE_HASH;
-		r = worker_start(w, &w->worker[i], c->config.database);
+	struct worker *self = w->worker;
+	for (int lane = 0; lane < LANES; lane++) {
+		for (int i = 0; r == 0 && i < lane_threads(lane, n); i++, self++) {
+			self->pool = w;
+			self->lane = lane;
+			r = worker_start(w, self, c->config.database);
+		}
 	}
 	if (r < 0)
 		workers_stop(w);

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <openssl/sha.h>
+#include "base/encode.h"
+#include "base/secret.h"
+#include "browser.h"
+
+static const char sql_load[] =
+    "SELECT b.id, b.identity_id, b.auth_at, u.id, u.superadmin, u.username FROM browser_sessions b"
+    " JOIN users u ON u.id = b.user_id WHERE b.token_hash = $1 AND b.revoked_at = 0"
+    " AND b.expires_at > $2 AND u.state = 'active'";
+static const char sql_holds[] =
+    "SELECT 1 FROM browser_sessions b JOIN users u ON u.id = b.user_id WHERE b.id = $1"
+    " AND u.id = $2 AND b.revoked_at = 0 AND b.expires_at > $3 AND u.state = 'active'";
+static const char sql_insert[] =
+    "INSERT INTO browser_sessions (id, token_hash, user_id, identity_id, provider_sid, auth_at,"
+    " peer, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+static const char sql_close[] =
+    "UPDATE browser_sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0";
+static const char sql_sweep[] = "DELETE FROM browser_sessions WHERE expires_at < $1";
+static const char sql_revoke_user[] = "UPDATE browser_sessions SET revoked_at = $3"
+				      " WHERE user_id = $1 AND ($2 = 0 OR identity_id = $2)"
+				      " AND revoked_at = 0";
+static const char sql_revoke_identity[] =
+    "UPDATE browser_sessions SET revoked_at = $2 WHERE identity_id = $1 AND revoked_at = 0";
+
+/* Rows of those that ended so long ago tell nothing any more; the audit chain keeps them. */
+#define BROWSER_KEEP (30 * 86400)
+#define TOKEN_LEN    (sizeof(BROWSER_PREFIX) - 1 + BASE64URL_LEN(32))
+
+_Static_assert(TOKEN_LEN < sizeof(((struct browser *)0)->token), "the cookie's value fits");
+
+/* ---- the cookie ------------------------------------------------------------------------------ */
+
+static bool served_by_https(const struct request *rq)
+{
+	return strncmp(rq->central->config.url, "https:", 6) == 0;
+}
+
+/* A browser takes the first name from nobody but us: not without TLS, not from a neighbour. */
+static const char *cookie_name(const struct request *rq)
+{
+	return served_by_https(rq) ? "__Host-prism" : "prism";
+}
+
+static bool token_valid(const char *s)
+{
+	const size_t skip = strlen(BROWSER_PREFIX);
+	uint8_t secret[32];
+	bool ok = strlen(s) == TOKEN_LEN && strncmp(s, BROWSER_PREFIX, skip) == 0 &&
+		  base64url_decode(s + skip, TOKEN_LEN - skip, secret, sizeof(secret)) ==
+		      (ssize_t)sizeof(secret);
+
+	explicit_bzero(secret, sizeof(secret));
+	return ok;
+}
+
+int browser_token_new(char out[static 48])
+{
+	const size_t skip = strlen(BROWSER_PREFIX);
+	uint8_t secret[32];
+	int r = secret_random(secret, sizeof(secret));
+
+	if (r < 0)
+		return r;
+	memcpy(out, BROWSER_PREFIX, skip);
+	base64url_encode(secret, sizeof(secret), out + skip);
+	explicit_bzero(secret, sizeof(secret));
+	return 0;
+}
+
+static bool value_valid(const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (s[i] <= ' ' || s[i] >= 127 || strchr("\",;\\", s[i]))
+			return false;
+	return true;
+}
+
+int cookie_value(const char *header, const char *name, char *out, size_t size)
+{
+	const size_t want = strlen(name);
+	const char *found = NULL;
+	size_t len = 0;
+
+	for (const char *p = header; p && *p;) {
+		p += strspn(p, " \t");
+		size_t n = strcspn(p, ";"), key = strcspn(p, "=;");
+		if (key == want && p[key] == '=' && strncmp(p, name, want) == 0) {
+			if (found)
+				return -EBADMSG;
+			found = p + key + 1;
+			len = n - key - 1;
+		}
+		p += n;
+		p += *p == ';';
+	}
+	while (len > 0 && (found[len - 1] == ' ' || found[len - 1] == '\t'))
+		len--;
+	if (!found)
+		return -ENOENT;
+	if (len >= size || !value_valid(found, len))
+		return -EBADMSG;
+	memcpy(out, found, len);
+	out[len] = '\0';
+	return 0;
+}
+
+void browser_set_cookie(const struct request *rq, struct reply *rp, const char *token)
+{
+	reply_header(rp, "Set-Cookie", "%s=%s; Path=/; HttpOnly; SameSite=Lax%s", cookie_name(rq),
+	    token ? token : rq->browser.token, served_by_https(rq) ? "; Secure" : "");
+}
+
+/* ---- what only this browser can know --------------------------------------------------------- */
+
+void browser_hash(const struct request *rq, char out[65])
+{
+	sha256_hex(rq->browser.token, strlen(rq->browser.token), out);
+}
+
+/* The purpose's NUL goes in as well: no two of them can be taken for each other. */
+void browser_derive(const struct request *rq, const char *purpose, int64_t id, char out[44])
+{
+	char text[24];
+	uint8_t hash[SHA256_DIGEST_LENGTH];
+	uint8_t input[64 + sizeof(rq->browser.token) + sizeof(text)] = {0};
+	size_t n = strlen(purpose) + 1;
+
+	if (n > 64)
+		n = 64;
+	memcpy(input, purpose, n);
+	memcpy(input + n, rq->browser.token, sizeof(rq->browser.token));
+	n += sizeof(rq->browser.token);
+	n += (size_t)snprintf((char *)input + n, sizeof(text), "%lld", (long long)id);
+	SHA256(input, n, hash);
+	base64url_encode(hash, sizeof(hash), out);
+	explicit_bzero(input, sizeof(input));
+	explicit_bzero(hash, sizeof(hash));
+}
+
+void browser_csrf(const struct request *rq, char out[BROWSER_CSRF_LEN + 1])
+{
+	browser_derive(rq, "csrf", 0, out);
+}
+
+/* As browsers write an origin: in lowercase, without the port that goes without saying. */
+static void our_origin(const struct request *rq, char *out, size_t size)
+{
+	const char *usual = served_by_https(rq) ? ":443" : ":80";
+
+	snprintf(out, size, "%s", rq->central->config.url);
+	for (char *p = out; *p; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p + ('a' - 'A'));
+	size_t n = strlen(out);
+	while (n > 0 && out[n - 1] == '/')
+		out[--n] = '\0';
+	if (n > strlen(usual) && strcmp(out + n - strlen(usual), usual) == 0)
+		out[n - strlen(usual)] = '\0';
+}
+
+bool browser_form_ours(const struct request *rq)
+{
+	const char *site = request_header(rq, "Sec-Fetch-Site");
+	const char *origin = request_header(rq, "Origin");
+	const char *csrf = request_form(rq, "csrf");
+	char want[sizeof(rq->central->config.url)], expected[BROWSER_CSRF_LEN + 1];
+
+	if (rq->method == HTTP_GET)
+		return true;
+	our_origin(rq, want, sizeof(want));
+	if ((site && strcmp(site, "same-origin") != 0) || (origin && strcmp(origin, want) != 0))
+		return false;
+	browser_csrf(rq, expected);
+	bool ok = csrf && strlen(csrf) == BROWSER_CSRF_LEN &&
+		  secret_equal(csrf, expected, BROWSER_CSRF_LEN);
+	explicit_bzero(expected, sizeof(expected));
+	return ok;
+}
+
+/* ---- who is logged in ------------------------------------------------------------------------ */
+
+struct load {
+	struct request *rq;
+	char hash[65];
+	struct principal who;
+	struct browser found;
+};
+
+static int load_tx(struct tx *t, void *arg)
+{
+	struct load *l = arg;
+	_cleanup_rows_ struct rows *r = NULL;
+	int n = tx_query(t, sql_load, "si", &r, l->hash, l->rq->now);
+
+	if (n < 0)
+		return n;
+	n = rows_next(r);
+	if (n <= 0)
+		return n;
+	l->found.session = row_int(r, 0);
+	l->found.identity = row_int(r, 1);
+	l->found.auth_at = row_int(r, 2);
+	l->who.kind = PRINCIPAL_USER;
+	l->who.credential = l->found.session;
+	l->who.id = row_int(r, 3);
+	l->who.superadmin = row_int(r, 4);
+	row_copy(r, 5, l->who.name, sizeof(l->who.name));
+	return 0;
+}
+
+int browser_load(struct request *rq)
+{
+	struct load l = {.rq = rq};
+	struct browser *b = &rq->browser;
+	const char *header = request_header(rq, "Cookie");
+
+	*b = (struct browser){0};
+	rq->who = (struct principal){.kind = PRINCIPAL_NONE};
+	if (!header || cookie_value(header, cookie_name(rq), b->token, sizeof(b->token)) < 0 ||
+	    !token_valid(b->token)) {
+		b->fresh = true;
+		return browser_token_new(b->token);
+	}
+	browser_hash(rq, l.hash);
+	int r = store_tx(rq->db, STORE_READ, load_tx, &l);
+	if (r < 0)
+		return r;
+	b->session = l.found.session;
+	b->identity = l.found.identity;
+	b->auth_at = l.found.auth_at;
+	rq->who = l.who;
+	return 0;
+}
+
+int browser_holds(struct tx *t, const struct request *rq)
+{
+	_cleanup_rows_ struct rows *r = NULL;
+	int n = tx_query(t, sql_holds, "iii", &r, rq->browser.session, rq->who.id, rq->now);
+
+	return n < 0 ? n : rows_next(r);
+}
+
+int browser_open(struct tx *t, const struct request *rq, struct browser_login *l)
+{
+	char hash[65];
+	int r = browser_token_new(l->token);
+
+	if (r == 0)
+		r = browser_close(t, rq);
+	if (r == 0)
+		r = tx_exec(t, sql_sweep, "i", rq->now - BROWSER_KEEP);
+	if (r < 0)
+		return r;
+	sha256_hex(l->token, strlen(l->token), hash);
+	return tx_exec(t, sql_insert, "isiisisii", store_new_id(), hash, l->user, l->identity,
+	    l->provider_sid ? l->provider_sid : "", l->auth_at, rq->peer ? rq->peer : "", rq->now,
+	    rq->now + BROWSER_SECONDS);
+}
+
+int browser_close(struct tx *t, const struct request *rq)
+{
+	if (!rq->browser.session)
+		return 0;
+	return tx_exec(t, sql_close, "ii", rq->browser.session, rq->now);
+}
+
+int browser_revoke(struct tx *t, int64_t user, int64_t identity, int64_t now)
+{
+	if (user == 0)
+		return tx_exec(t, sql_revoke_identity, "ii", identity, now);
+	return tx_exec(t, sql_revoke_user, "iii", user, identity, now);
+}
