@@ -23,6 +23,13 @@ static const uint8_t REASON_RANK[] = {
     [ACCESS_SSO_STALE] = 6,
 };
 
+/* What is asked of every grant alike. */
+struct question {
+	const char *service;
+	int64_t now;
+	const char *const *fresh; /* slugs, ended by NULL; NULL: none */
+};
+
 /* What one grant says by itself. */
 struct opinion {
 	enum access_reason reason;
@@ -83,32 +90,40 @@ static enum access_reason judge_project(const struct snap_project *p)
 	}
 }
 
-/* now and sso_at are not negative here, so the difference cannot overflow. */
-static enum access_reason judge_sso(
-    const struct snap_grant *g, const struct snap_project *p, int64_t now, int64_t *ret_when)
+static bool is_fresh(const char *const *fresh, const char *slug)
 {
-	if (p->sso_max_age == 0)
+	for (; fresh && *fresh; fresh++)
+		if (slug[0] && strcmp(*fresh, slug) == 0)
+			return true;
+	return false;
+}
+
+/* now and sso_at are not negative here, so the difference cannot overflow. */
+static enum access_reason judge_sso(const struct snap_grant *g, const struct snap_project *p,
+    const struct question *q, int64_t *ret_when)
+{
+	if (p->sso_max_age == 0 || !sso_applies(q->service) || is_fresh(q->fresh, p->slug))
 		return ACCESS_OK;
 	if (g->sso_at <= 0)
 		return ACCESS_SSO_STALE;
-	if (now - g->sso_at < (int64_t)p->sso_max_age)
+	if (q->now - g->sso_at < (int64_t)p->sso_max_age)
 		return ACCESS_OK;
 	*ret_when = g->sso_at + (int64_t)p->sso_max_age;
 	return ACCESS_SSO_STALE;
 }
 
 static struct opinion judge_grant(
-    const struct snap_grant *g, const struct snap_project *p, const char *service, int64_t now)
+    const struct snap_grant *g, const struct snap_project *p, const struct question *q)
 {
 	struct opinion o = {.reason = ACCESS_OK, .project = p->slug, .contact = p->contact};
 
-	o.reason = judge_state(g, now, &o.when);
+	o.reason = judge_state(g, q->now, &o.when);
 	if (o.reason == ACCESS_OK)
 		o.reason = judge_project(p);
 	if (o.reason == ACCESS_OK && !(g->perms & SNAP_PERM_LOGIN))
 		o.reason = ACCESS_NO_LOGIN;
-	if (o.reason == ACCESS_OK && sso_applies(service))
-		o.reason = judge_sso(g, p, now, &o.when);
+	if (o.reason == ACCESS_OK)
+		o.reason = judge_sso(g, p, q, &o.when);
 	if (o.reason == ACCESS_OK)
 		o.perms = g->perms & PERMS_KNOWN;
 	return o;
@@ -127,7 +142,7 @@ static bool opinion_better(const struct opinion *a, const struct opinion *b)
 }
 
 static struct opinion judge_grants(
-    const struct snap *s, const struct snap_subject *u, const char *service, int64_t now)
+    const struct snap *s, const struct snap_subject *u, const struct question *q)
 {
 	const struct opinion damaged = {.reason = ACCESS_BAD_RECORD};
 	struct opinion best = {.reason = ACCESS_NOT_LISTED, .when = INT64_MIN};
@@ -140,7 +155,7 @@ static struct opinion judge_grants(
 
 		if (snap_subject_grant(s, u, i, &g, &p) < 0)
 			return damaged;
-		o = judge_grant(&g, &p, service, now);
+		o = judge_grant(&g, &p, q);
 		perms |= o.perms;
 		if (opinion_better(&o, &best))
 			best = o;
@@ -196,10 +211,10 @@ static void apply_staleness(const struct snap_meta *meta, int64_t now, struct ac
 	r->contact = NULL;
 }
 
-static void decide_grants(const struct snap *s, const struct snap_subject *u, const char *service,
-    int64_t now, struct access_result *r)
+static void decide_grants(const struct snap *s, const struct snap_subject *u,
+    const struct question *q, struct access_result *r)
 {
-	const struct opinion o = judge_grants(s, u, service, now);
+	const struct opinion o = judge_grants(s, u, q);
 
 	r->reason = o.reason;
 	r->when = o.when;
@@ -208,9 +223,10 @@ static void decide_grants(const struct snap *s, const struct snap_subject *u, co
 	r->contact = o.contact;
 }
 
-void access_decide(const struct snap *s, const char *user, const char *service, int64_t now,
-    struct access_result *ret)
+void access_decide_fresh(const struct snap *s, const char *user, const char *service, int64_t now,
+    const char *const *fresh, struct access_result *ret)
 {
+	struct question q = {.service = service, .now = now, .fresh = fresh};
 	struct access_result r = {.verdict = ACCESS_UNKNOWN, .reason = ACCESS_NOT_LISTED};
 	struct snap_subject u;
 	struct snap_meta meta;
@@ -227,10 +243,10 @@ void access_decide(const struct snap *s, const char *user, const char *service, 
 		return;
 	}
 	snap_meta(s, &meta);
-	if (now < meta.issued_at)
-		now = meta.issued_at;
-	if (now < 0)
-		now = 0;
+	if (q.now < meta.issued_at)
+		q.now = meta.issued_at;
+	if (q.now < 0)
+		q.now = 0;
 	r.reason = judge_person(&u, user, &meta);
 	if (r.reason != ACCESS_BAD_RECORD) {
 		r.uid = identity_ok(&u, &meta) ? u.uid : 0;
@@ -238,10 +254,16 @@ void access_decide(const struct snap *s, const char *user, const char *service, 
 		r.home = u.home;
 	}
 	if (r.reason == ACCESS_OK) {
-		decide_grants(s, &u, service, now, &r);
-		apply_staleness(&meta, now, &r);
+		decide_grants(s, &u, &q, &r);
+		apply_staleness(&meta, q.now, &r);
 	}
 	if (r.reason == ACCESS_OK)
 		r.verdict = ACCESS_ALLOW;
 	*ret = r;
+}
+
+void access_decide(const struct snap *s, const char *user, const char *service, int64_t now,
+    struct access_result *ret)
+{
+	access_decide_fresh(s, user, service, now, NULL, ret);
 }

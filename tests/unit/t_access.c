@@ -342,6 +342,108 @@ TEST("D1 access_decide agrees with a naive reading of the rules on random worlds
 	EXPECT(allowed > 500 && denied > 500);
 }
 
+/* ---- an SSO login of this very moment ----------------------------------------------------- */
+
+static void decide_fresh(
+    const char *service, const char *const *fresh, struct access_result *ret, struct snap *s)
+{
+	snap_close(s);
+	*s = (struct snap){0};
+	world_open(&w, SNAP_ACCESS, s);
+	access_decide_fresh(s, "alice", service, NOW, fresh, ret);
+}
+
+/* alice in two projects of different organizations; both ask for an SSO login and had none. */
+static struct world_person *two_stale_projects(void)
+{
+	struct world_person *alice;
+
+	world_init(&w);
+	world_project(&w, "genomics-lab", CHEN);
+	world_project(&w, "genomics-lab2", "Dr. Roe");
+	w.projects[0].sso_max_age = w.projects[1].sso_max_age = 3600;
+	alice = world_person(&w, "alice", 10001);
+	world_grant(alice, 0)->perms = SNAP_PERM_LOGIN | SNAP_PERM_WRITE;
+	world_grant(alice, 1)->perms = SNAP_PERM_LOGIN | SNAP_PERM_SUDO;
+	return alice;
+}
+
+TEST("I3.4 a fresh login counts for the project it names, and lends nothing to another's")
+{
+	static const char *const first[] = {"genomics-lab", NULL}, *const none[] = {NULL},
+				 *const both[] = {"genomics-lab2", "genomics-lab", NULL},
+				 *const near[] = {
+				     "genomics-la", "genomics-lab22", "", "Genomics-lab", NULL};
+	_cleanup_(snap_close) struct snap s = {0};
+	struct access_result a;
+
+	two_stale_projects();
+	decide_fresh("sshd", NULL, &a, &s);
+	EXPECT_INT(a.reason, ACCESS_SSO_STALE);
+	decide_fresh("sshd", none, &a, &s);
+	EXPECT_INT(a.reason, ACCESS_SSO_STALE);
+	decide_fresh("sshd", near, &a, &s);
+	EXPECT_INT(a.reason, ACCESS_SSO_STALE);
+	EXPECT_INT(a.perms, 0);
+	decide_fresh("sshd", first, &a, &s);
+	EXPECT_INT(a.verdict, ACCESS_ALLOW);
+	EXPECT_STR(a.project, "genomics-lab");
+	EXPECT_INT(a.perms, SNAP_PERM_LOGIN | SNAP_PERM_WRITE);
+	decide_fresh("sshd", both, &a, &s);
+	EXPECT_INT(a.perms, SNAP_PERM_LOGIN | SNAP_PERM_WRITE | SNAP_PERM_SUDO);
+}
+
+TEST("I3.4 other services ask for no freshness, with or without a fresh login")
+{
+	static const char *const services[] = {"cron", "sudo", "su", "atd", "systemd-user",
+	    "sshd2"},
+				 *const first[] = {"genomics-lab", NULL};
+	_cleanup_(snap_close) struct snap s = {0};
+	struct access_result a;
+
+	two_stale_projects();
+	for (size_t i = 0; i < ARRAY_SIZE(services); i++) {
+		decide_fresh(services[i], NULL, &a, &s);
+		EXPECT_INT(a.perms, SNAP_PERM_LOGIN | SNAP_PERM_WRITE | SNAP_PERM_SUDO);
+		decide_fresh(services[i], first, &a, &s);
+		EXPECT_INT(a.perms, SNAP_PERM_LOGIN | SNAP_PERM_WRITE | SNAP_PERM_SUDO);
+	}
+}
+
+TEST("I3.4 a fresh login opens nothing but what its age had closed")
+{
+	static const char *const slug[] = {"genomics-lab", NULL};
+	_cleanup_(snap_close) struct snap s = {0};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ROWS); i++) {
+		const struct row *r = &ROWS[i];
+		struct access_result a;
+
+		row_world(r);
+		decide_fresh(row_service(r), slug, &a, &s);
+		if (a.reason != (r->want == ACCESS_SSO_STALE ? ACCESS_OK : r->want))
+			test_fail(__FILE__, __LINE__, "%s: reason %d", r->title, a.reason);
+		EXPECT((a.verdict == ACCESS_ALLOW) == (a.reason == ACCESS_OK));
+		access_decide_fresh(&s, "bob", "sshd", NOW, slug, &a);
+		EXPECT_INT(a.verdict, ACCESS_UNKNOWN);
+	}
+}
+
+TEST("I3.4 the refusal names the project that is still stale, and how to renew")
+{
+	static const char *const second[] = {"genomics-lab2", NULL};
+	_cleanup_(snap_close) struct snap s = {0};
+	char text[ACCESS_SENTENCE_MAX];
+	struct access_result a;
+
+	two_stale_projects()->grants[1].state = SNAP_SUSPENDED;
+	decide_fresh("sshd", second, &a, &s);
+	EXPECT_INT(a.reason, ACCESS_SSO_STALE);
+	access_explain(&a, text, sizeof(text));
+	EXPECT_HAS(text, "The project genomics-lab asks");
+	EXPECT_HAS(text, "run \"prism login\"");
+}
+
 /* ---- the sentences ------------------------------------------------------------------------ */
 
 static const struct {
