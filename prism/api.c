@@ -99,10 +99,8 @@ int api_open_logged_in(struct cli *c)
 	return cli_fail_api(c, STATUS_NO_LOGIN, API_NOT_LOGGED_IN);
 }
 
-static bool encode_piece(struct buf *b, const char *s)
+static void encode(struct buf *b, const char *s)
 {
-	if (!*s || strcmp(s, ".") == 0 || strcmp(s, "..") == 0)
-		return false;
 	for (; *s; s++) {
 		unsigned char ch = (unsigned char)*s;
 
@@ -112,6 +110,13 @@ static bool encode_piece(struct buf *b, const char *s)
 		else
 			buf_addf(b, "%%%02X", ch);
 	}
+}
+
+static bool encode_piece(struct buf *b, const char *s)
+{
+	if (!*s || strcmp(s, ".") == 0 || strcmp(s, "..") == 0)
+		return false;
+	encode(b, s);
 	return true;
 }
 
@@ -218,6 +223,12 @@ static void response_freep(struct http_response *r)
 	http_response_free(r);
 }
 
+static int unreachable(struct cli *c, int error, const struct http_response *rp)
+{
+	return cli_fail(c, STATUS_UNREACHABLE, "UNREACHABLE", unreachable_hint(error, rp->trouble),
+	    "%s", rp->why);
+}
+
 int api_call(struct cli *c, const char *method, char *path, json_t *body, json_t **ret)
 {
 	_cleanup_free_ char *where = path;
@@ -234,9 +245,75 @@ int api_call(struct cli *c, const char *method, char *path, json_t *body, json_t
 		    "A text is not valid UTF-8.");
 	r = http_request(c->http, method, where, what, 0, &rp);
 	if (r)
-		return cli_fail(c, STATUS_UNREACHABLE, "UNREACHABLE",
-		    unreachable_hint(r, rp.trouble), "%s", rp.why);
+		return unreachable(c, r, &rp);
 	return answer_take(c, &rp, ret);
+}
+
+void api_form_add(struct buf *form, const char *name, const char *value)
+{
+	buf_addf(form, "%s%s=", form->len ? "&" : "", name);
+	encode(form, value);
+}
+
+/* What an OAuth endpoint says: {"error": CODE, "error_description"?}, or something else. */
+static int oauth_refused(
+    struct cli *c, const struct http_response *rp, const json_t *answer, char *oauth_error)
+{
+	const char *code = text_of(answer, "error"), *why = text_of(answer, "error_description");
+
+	if (!*code || strlen(code) >= OAUTH_ERROR_MAX)
+		return refused(c, rp, answer);
+	snprintf(oauth_error, OAUTH_ERROR_MAX, "%s", code);
+	return cli_fail(c, STATUS_REFUSED, code, "Run prism login once more.", "%s",
+	    *why ? why : "The service refused this login.");
+}
+
+int api_form(struct cli *c, const char *path, const struct buf *form,
+    char oauth_error[static OAUTH_ERROR_MAX], json_t **ret)
+{
+	_cleanup_(response_freep) struct http_response rp;
+	_cleanup_json_ json_t *answer = NULL;
+	int r;
+
+	oauth_error[0] = '\0';
+	http_response_init(&rp, ANSWER_LIMIT);
+	if (buf_error(form))
+		return cli_fail_memory(c);
+	r = http_request_form(c->http, path, buf_str(form), &rp);
+	if (r)
+		return unreachable(c, r, &rp);
+	if (rp.status == 200)
+		return answer_take(c, &rp, ret);
+	answer = http_response_json(&rp);
+	return oauth_refused(c, &rp, answer, oauth_error);
+}
+
+int api_document(struct cli *c, const char *path, json_t **ret)
+{
+	_cleanup_(response_freep) struct http_response rp;
+	int r;
+
+	http_response_init(&rp, ANSWER_LIMIT);
+	r = http_request(c->http, "GET", path, NULL, 0, &rp);
+	return r ? unreachable(c, r, &rp) : answer_take(c, &rp, ret);
+}
+
+int api_text(struct cli *c, const char *path, struct buf *out)
+{
+	_cleanup_(response_freep) struct http_response rp;
+	_cleanup_json_ json_t *answer = NULL;
+	int r;
+
+	http_response_init(&rp, ANSWER_LIMIT);
+	r = http_request(c->http, "GET", path, NULL, 0, &rp);
+	if (r)
+		return unreachable(c, r, &rp);
+	if (rp.status != 200) {
+		answer = http_response_json(&rp);
+		return refused(c, &rp, answer);
+	}
+	buf_add(out, rp.body.data, rp.body.len);
+	return buf_error(out) ? cli_fail_memory(c) : STATUS_OK;
 }
 
 int api_list(struct cli *c, char *path, const char *name, json_t **ret)

@@ -7,6 +7,7 @@
  * it is not STATUS_OK.
  */
 #include <jansson.h>
+#include "base/buf.h"
 #include "cli.h"
 
 /* Choose the service (--server, else the current one) and prepare to talk to it. */
@@ -44,6 +45,22 @@ char *api_path(const char *piece, ...) __attribute__((__sentinel__));
  * NULL. On success *ret is the caller's (NULL for an answer without content); "ret" may be NULL.
  */
 int api_call(struct cli *c, const char *method, char *path, json_t *body, json_t **ret);
+
+/*
+ * One call of an OAuth 2.0 endpoint (RFC 6749 §3.2) with a form: fields of "form", encoded by
+ * api_form_add(). An answer that is no success gives STATUS_REFUSED, with its error code
+ * ("slow_down") in oauth_error, which is "" otherwise.
+ */
+#define OAUTH_ERROR_MAX 40
+int api_form(struct cli *c, const char *path, const struct buf *form,
+    char oauth_error[static OAUTH_ERROR_MAX], json_t **ret);
+/* Append "name=value", encoded, and "&" in front where it is not the first. */
+void api_form_add(struct buf *form, const char *name, const char *value);
+
+/* A document outside /api/v1: "/.well-known/...". */
+int api_document(struct cli *c, const char *path, json_t **ret);
+/* The same as text, appended to "out". */
+int api_text(struct cli *c, const char *path, struct buf *out);
 
 /* The same for an answer that is a list: an array, or an object with the array as "name". */
 int api_list(struct cli *c, char *path, const char *name, json_t **ret);

@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 #define ARGS_MAX    4  /* positional arguments */
-#define OPTIONS_MAX 12 /* of one command, the common ones included */
+#define OPTIONS_MAX 24 /* of one command, the common ones included */
 
 struct cli;
 
@@ -51,7 +51,7 @@ struct args {
 /* The tables, one for each noun, each ended by a row without a name. */
 extern const struct command login_commands[], project_commands[], invitation_commands[],
     member_commands[], user_commands[], password_commands[], sshkey_commands[],
-    workspace_commands[], host_commands[];
+    workspace_commands[], host_commands[], sso_commands[];
 
 /*
  * Parse the words behind the command's name. On a mistake returns -EINVAL with a sentence in "why".

@@ -10,6 +10,7 @@
 #include "command.h"
 #include "config.h"
 #include "keyproof.h"
+#include "login_oauth.h"
 #include "output.h"
 #include "prompt.h"
 
@@ -86,7 +87,8 @@ static int ask_user(struct cli *c, const char *url, char *out, size_t size)
 		snprintf(out, size, "%s", given);
 		return STATUS_OK;
 	}
-	snprintf(question, sizeof(question), known ? "Username [%s]: " : "Username: %s",
+	snprintf(question, sizeof(question),
+	    known ? "Username [%s]: " : "Username (empty: log in with a browser elsewhere): %s",
 	    known ? known : "");
 	return prompt_line(c, question, known ? known : "", out, size);
 }
@@ -164,16 +166,48 @@ static int login_print(struct cli *c, const json_t *session)
 	return STATUS_OK;
 }
 
+/* By name; whoever has none to say, or may not log in by it, goes through a browser. */
+static int login_by_name(struct cli *c, const char *url, json_t **ret)
+{
+	char user[256] = "";
+	int r = ask_user(c, url, user, sizeof(user));
+
+	if (!r && !*user)
+		return login_device(c, ret);
+	if (!r)
+		r = login_session(c, user, ret);
+	if (!r || strcmp(c->error.code, "SSO_REQUIRED") != 0 || !prompt_possible() ||
+	    args_get(c->args, "password-file"))
+		return r;
+	err_printf("%s\n\n", c->error.message);
+	c->error.code[0] = '\0';
+	return login_device(c, ret);
+}
+
+static int login_any(struct cli *c, const char *url, json_t **ret)
+{
+	bool named = args_get(c->args, "user") || args_get(c->args, "password-file") ||
+		     args_flag(c->args, "key");
+	bool browser = args_flag(c->args, "browser"), device = args_flag(c->args, "device");
+
+	if (named + browser + device > 1)
+		return cli_fail(c, STATUS_USAGE, "BAD_OPTIONS", "Leave out one of them.",
+		    "--browser, --device and a login by name exclude each other.");
+	if (device)
+		return login_device(c, ret);
+	if (browser || (!named && login_browser_possible()))
+		return login_browser(c, ret);
+	return login_by_name(c, url, ret);
+}
+
 static int login_run(struct cli *c)
 {
 	_cleanup_json_ json_t *session = NULL;
-	char url[512], user[256] = "";
+	char url[512];
 	int r = login_open(c, url, sizeof(url));
 
 	if (!r)
-		r = ask_user(c, url, user, sizeof(user));
-	if (!r)
-		r = login_session(c, user, &session);
+		r = login_any(c, url, &session);
 	if (!r)
 		r = login_keep(c, url, session);
 	return r ? r : login_print(c, session);
@@ -234,6 +268,8 @@ static const struct option_spec login_options[] = {
     {"proxy", "URL", "reach it through this proxy; none: without, env: as the environment says"},
     {"user", "USERNAME", "who you are: username or email"},
     {"password-file", "FILE", "read the password from the first line; - is standard input"},
+    {"browser", NULL, "log in with a browser on this machine, as your institution asks"},
+    {"device", NULL, "log in with a browser anywhere: shows an address and a code"},
     {"key", NULL, "log in with ~/.prism/ssh_keys/id_ed25519 instead of a password"},
     {NULL},
 };

@@ -38,6 +38,7 @@ static const struct command *const tables[] = {
     sshkey_commands,
     workspace_commands,
     host_commands,
+    sso_commands,
     own_commands,
 };
 

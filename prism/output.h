@@ -46,6 +46,12 @@ void out_table_add(struct out_table *t, const char *const *cells);
 void out_table_print(const struct out_table *t);
 void out_table_free(struct out_table *t);
 
+/*
+ * A QR code of the text on standard error, in half blocks; nothing where that is no terminal, or
+ * cannot show them.
+ */
+void err_qr(const char *text);
+
 /* The value as indented JSON and a newline, on standard output. */
 void out_json(const json_t *j);
 

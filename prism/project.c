@@ -5,6 +5,7 @@
 
 #include "api.h"
 #include "base/attr.h"
+#include "base/clock.h"
 #include "base/num.h"
 #include "command.h"
 #include "output.h"
@@ -40,43 +41,82 @@ static const char *budget_text(const json_t *project, char *out, size_t size)
 	return out;
 }
 
+/* "8h", "1d12h": as clock_parse_duration() reads it. */
+static const char *age_text(const json_t *project, char *out, size_t size)
+{
+	static const struct {
+		char unit;
+		int64_t seconds;
+	} units[] = {{'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
+	int64_t age = int_of(project, "sso_max_age");
+	char text[32] = "";
+
+	out[0] = '\0';
+	if (age <= 0)
+		return out;
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		size_t n = strlen(text);
+
+		if (age / units[i].seconds == 0)
+			continue;
+		snprintf(text + n, sizeof(text) - n, "%lld%c", (long long)(age / units[i].seconds),
+		    units[i].unit);
+		age %= units[i].seconds;
+	}
+	snprintf(out, size, "no older than %s", text);
+	return out;
+}
+
 static void project_print(const json_t *p)
 {
-	char budget[32], role[32], state[32], members[24] = "";
+	char budget[32], role[32], state[32], members[24] = "", age[48];
 
 	if (json_is_integer(json_object_get(p, "members")))
 		snprintf(members, sizeof(members), "%lld", (long long)int_of(p, "members"));
-	out_fields((struct out_field[]){{"Project", text_of(p, "slug")},
-		       {"Name", text_of(p, "name")}, {"Organization", text_of(p, "organization")},
-		       {"State", out_capital(text_of(p, "state"), state, sizeof(state))},
-		       {"Your role", out_capital(text_of(p, "role"), role, sizeof(role))},
-		       {"Members", members}, {"Budget", budget_text(p, budget, sizeof(budget))},
-		       {"Contact", text_of(p, "contact")}},
-	    8);
+	out_fields(
+	    (struct out_field[]){{"Project", text_of(p, "slug")}, {"Name", text_of(p, "name")},
+		{"Organization", text_of(p, "organization")},
+		{"State", out_capital(text_of(p, "state"), state, sizeof(state))},
+		{"Your role", out_capital(text_of(p, "role"), role, sizeof(role))},
+		{"Members", members}, {"Budget", budget_text(p, budget, sizeof(budget))},
+		{"Contact", text_of(p, "contact")}, {"SSO login", age_text(p, age, sizeof(age))}},
+	    9);
 }
 
-static int project_create(struct cli *c)
+/* What the options say, into "body". */
+static int options_take(struct cli *c, json_t *body)
 {
-	static const char *const texts[] = {"name", "organization", "contact"};
-	_cleanup_json_ json_t *project = NULL;
-	const char *budget = args_get(c->args, "budget");
-	json_t *body = json_pack("{s:s}", "slug", c->args->pos[0]), *number = NULL;
-	int r;
+	static const char *const texts[] = {"name", "organization", "contact", "state"};
+	const char *budget = args_get(c->args, "budget"), *age = args_get(c->args, "sso-max-age");
+	int64_t seconds = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		if (args_get(c->args, texts[i]))
 			json_object_set_new(
 			    body, texts[i], json_string(args_get(c->args, texts[i])));
 	if (budget) {
-		number = budget_json(budget);
-		if (!number) {
-			json_decref(body);
+		json_t *number = budget_json(budget);
+
+		if (!number)
 			return cli_fail(c, STATUS_USAGE, "BAD_BUDGET", "Give it as 500 or 499.50.",
 			    "The budget %s is not an amount.", budget);
-		}
 		json_object_set_new(body, "budget", number);
 	}
-	r = api_call(c, "POST", api_path("/projects", NULL), body, &project);
+	if (age && strcmp(age, "none") != 0 && clock_parse_duration(age, &seconds))
+		return cli_fail(c, STATUS_USAGE, "BAD_DURATION", "Give it as 8h or 7d, or none.",
+		    "%s is not a duration.", age);
+	if (age)
+		json_object_set_new(body, "sso_max_age", json_integer(seconds));
+	return STATUS_OK;
+}
+
+static int project_create(struct cli *c)
+{
+	_cleanup_json_ json_t *project = NULL, *body = json_pack("{s:s}", "slug", c->args->pos[0]);
+	int r = options_take(c, body);
+
+	if (!r)
+		r = api_call(c, "POST", api_path("/projects", NULL), json_incref(body), &project);
 	if (r)
 		return r;
 	if (c->json) {
@@ -135,17 +175,51 @@ static int project_show(struct cli *c)
 	return STATUS_OK;
 }
 
+static int project_edit(struct cli *c)
+{
+	_cleanup_json_ json_t *project = NULL, *body = json_object();
+	int r = options_take(c, body);
+
+	if (!r && json_object_size(body) == 0)
+		return cli_fail(c, STATUS_USAGE, "NOTHING_TO_DO", "See: prism project edit --help",
+		    "Nothing is said to be changed.");
+	if (!r)
+		r = api_call(c, "PATCH", api_path("/projects/", c->args->pos[0], NULL),
+		    json_incref(body), &project);
+	if (r)
+		return r;
+	if (c->json) {
+		out_json(project);
+		return STATUS_OK;
+	}
+	out_title(ICON_DONE, "Project Changed");
+	project_print(project);
+	return STATUS_OK;
+}
+
 static const struct option_spec create_options[] = {
     {"name", "TEXT", "its name for people; default: PROJECT"},
     {"budget", "AMOUNT", "the budget, 500 or 499.50"},
     {"organization", "ORGANIZATION", "where it belongs; default: your only one"},
     {"contact", "TEXT", "whom a person who is refused should ask"},
+    {"sso-max-age", "DURATION", "how old the last login through the institution may be; none"},
+    {NULL},
+};
+
+static const struct option_spec edit_options[] = {
+    {"name", "TEXT", "its name for people"},
+    {"budget", "AMOUNT", "the budget, 500 or 499.50"},
+    {"contact", "TEXT", "whom a person who is refused should ask"},
+    {"state", "STATE", "active or paused"},
+    {"sso-max-age", "DURATION", "how old the last login through the institution may be; none"},
     {NULL},
 };
 
 const struct command project_commands[] = {
     {"project create", "PROJECT", 1, 1, COMMAND_LOGIN, "Create a project; you become its owner.",
 	create_options, project_create},
+    {"project edit", "PROJECT", 1, 1, COMMAND_LOGIN, "Change a project.", edit_options,
+	project_edit},
     {"project list", "", 0, 0, COMMAND_LOGIN, "List your projects.", NULL, project_list},
     {"project show", "PROJECT", 1, 1, COMMAND_LOGIN, "Show a project.", NULL, project_show},
     {NULL},

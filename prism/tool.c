@@ -12,7 +12,7 @@
 #include "base/io.h"
 
 /* Whatever we ignore, the child has by default. */
-static int attributes_init(posix_spawnattr_t *attr)
+static int attributes_init(posix_spawnattr_t *attr, short flags)
 {
 	sigset_t defaults;
 	int r = posix_spawnattr_init(attr);
@@ -24,11 +24,12 @@ static int attributes_init(posix_spawnattr_t *attr)
 	sigaddset(&defaults, SIGQUIT);
 	sigaddset(&defaults, SIGPIPE);
 	posix_spawnattr_setsigdefault(attr, &defaults);
-	posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGDEF);
+	posix_spawnattr_setflags(attr, (short)(POSIX_SPAWN_SETSIGDEF | flags));
 	return 0;
 }
 
-static int child_start(const char *const argv[], int in, int out, int error, pid_t *ret)
+static int child_spawn(
+    const char *const argv[], int in, int out, int error, short flags, pid_t *ret)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
@@ -36,7 +37,7 @@ static int child_start(const char *const argv[], int in, int out, int error, pid
 
 	if (r)
 		return -r;
-	r = attributes_init(&attr);
+	r = attributes_init(&attr, flags);
 	if (r) {
 		posix_spawn_file_actions_destroy(&actions);
 		return -r;
@@ -53,6 +54,11 @@ static int child_start(const char *const argv[], int in, int out, int error, pid
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&actions);
 	return -r;
+}
+
+static int child_start(const char *const argv[], int in, int out, int error, pid_t *ret)
+{
+	return child_spawn(argv, in, out, error, 0, ret);
 }
 
 static int child_wait(pid_t pid, int flags, int *ret)
@@ -139,6 +145,16 @@ int tool_run(const char *const argv[], const char *input, size_t len, struct buf
 int tool_run_quiet(const char *const argv[], struct buf *out)
 {
 	return run_piped(argv, NULL, 0, true, out);
+}
+
+int tool_start(const char *const argv[])
+{
+	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	pid_t pid;
+
+	if (null < 0)
+		return -errno;
+	return child_spawn(argv, null, null, null, POSIX_SPAWN_SETSID, &pid);
 }
 
 int tool_run_foreground(const char *const argv[])

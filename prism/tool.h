@@ -20,6 +20,12 @@ int tool_run(const char *const argv[], const char *input, size_t len, struct buf
 int tool_run_quiet(const char *const argv[], struct buf *out);
 
 /*
+ * Start it and leave it alone, in a session of its own and without our terminal: a browser. 0 or
+ * -errno.
+ */
+int tool_start(const char *const argv[]);
+
+/*
  * Run in the foreground with our terminal, standard input and output. While it runs, interrupts are
  * its own affair; when it stops, we stop with it. Returns its exit status, 128 + signal, or -errno.
  */

@@ -26,7 +26,7 @@ run as alice talk "Accept? [y/N]" y "Username [alice-smith]:" asmith "Password (
 	"$PRISM" invitation accept "$token"
 [ "$status" = 0 ] && has "$out" "Username: asmith" && ! has "$out" secret-word && has "$out" "Message:    Hello there"
 tap $? "S1.5 on a known service the invitation is shown, then name and password are asked for"
-run as again talk "Username:" asmith "Password (empty: by SSH key):" secret-word-17 -- \
+run as again talk "Username (empty" asmith "Password (empty: by SSH key):" secret-word-17 -- \
 	"$PRISM" login --server "$CENTRAL_URL" --pin "$CENTRAL_PIN"
 [ "$status" = 0 ] && has "$out" "Logged In" && ! has "$out" secret-word; tap $? "S3.2 login asks for both, the password unseen"
 run as again talk "Username [asmith]:" "" "Password (empty: by SSH key):" wrong-word-99 -- "$PRISM" login
