@@ -86,6 +86,42 @@ void sso_connection_clear(struct sso_connection *c)
 	c->sp_certificate = NULL;
 }
 
+/* ---- roles ----------------------------------------------------------------------------------- */
+
+static const char sql_role[] =
+    "SELECT id, rank, slug FROM roles WHERE scope = 'organization' AND slug = $2"
+    " AND (organization_id = $1 OR organization_id IS NULL)"
+    " ORDER BY CASE WHEN organization_id IS NULL THEN 1 ELSE 0 END LIMIT 1";
+static const char sql_role_by_id[] = "SELECT id, rank, slug FROM roles WHERE id = $1";
+
+static int role_read(struct rows *r, struct role *ret)
+{
+	int n = rows_next(r);
+
+	if (n <= 0)
+		return n < 0 ? n : -ENOENT;
+	ret->id = row_int(r, 0);
+	ret->rank = (int)row_int(r, 1);
+	row_copy(r, 2, ret->slug, sizeof(ret->slug));
+	return 0;
+}
+
+int sso_role_find(struct tx *t, int64_t org, const char *slug, struct role *ret)
+{
+	_cleanup_rows_ struct rows *r = NULL;
+	int n = tx_query(t, sql_role, "is", &r, org, slug);
+
+	return n < 0 ? n : role_read(r, ret);
+}
+
+int sso_role_by_id(struct tx *t, int64_t id, struct role *ret)
+{
+	_cleanup_rows_ struct rows *r = NULL;
+	int n = tx_query(t, sql_role_by_id, "i", &r, id);
+
+	return n < 0 ? n : role_read(r, ret);
+}
+
 /* ---- secrets --------------------------------------------------------------------------------- */
 
 static const char sql_client_secret[] = "SELECT client_secret FROM sso_connections WHERE id = $1";

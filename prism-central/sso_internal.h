@@ -3,6 +3,7 @@
 #define SSO_INTERNAL_H
 
 /* What the files of sso.h share among themselves. */
+#include "role.h"
 #include "sso.h"
 
 /*
@@ -20,5 +21,16 @@ const char *sso_domain_of(const char *email, char out[EMAIL_MAX + 1]);
  * ask for it. 0 or -errno.
  */
 int sso_touch(struct tx *t, int64_t org, int64_t user);
+
+/* An organization's own role before the built-in one of that slug. 0, -ENOENT or -errno. */
+int sso_role_find(struct tx *t, int64_t org, const char *slug, struct role *ret);
+int sso_role_by_id(struct tx *t, int64_t id, struct role *ret);
+
+/*
+ * End what this identity, or all of a connection's, has opened: sessions, browsers, answers that
+ * were approved and not fetched. The identities' rows stay as they are. 0 or -errno.
+ */
+int sso_end_identity(struct tx *t, int64_t identity, int64_t now);
+int sso_end_connection(struct tx *t, int64_t connection, int64_t now);
 
 #endif

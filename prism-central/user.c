@@ -109,7 +109,7 @@ int user_create(
 	char home[256], canonical[EMAIL_MAX + 1];
 	int64_t id = store_new_id();
 	uint32_t uid;
-	if (!email_canonical(n->email, canonical) ||
+	if ((n->email && !email_canonical(n->email, canonical)) ||
 	    snprintf(home, sizeof(home), "%s/%s", cfg->home_root, n->username) >= (int)sizeof(home))
 		return -EINVAL;
 	int r = register_allocate(t, cfg, REGISTER_USER, id, now, &uid);
@@ -119,7 +119,9 @@ int user_create(
 		    (int64_t)n->superadmin, n->password, now);
 	if (r < 0)
 		return r;
-	r = tx_exec(t, sql_insert_email, "iissi", store_new_id(), id, n->email, canonical, now);
+	if (n->email)
+		r = tx_exec(
+		    t, sql_insert_email, "iissi", store_new_id(), id, n->email, canonical, now);
 	if (r < 0)
 		return r == -EEXIST ? -EADDRINUSE : r;
 	return user_by_id(t, id, ret);

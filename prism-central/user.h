@@ -19,7 +19,7 @@ struct user {
 	bool superadmin, active, has_password;
 	char username[USERNAME_MAX + 1];
 	char name[GECOS_MAX + 1];
-	char email[EMAIL_MAX + 1]; /* "" once it was released */
+	char email[EMAIL_MAX + 1]; /* "": none, or it was released */
 	char home[256];
 	char state[16];
 };
@@ -37,7 +37,8 @@ json_t *user_json(const struct user *u);
 bool email_canonical(const char *email, char out[EMAIL_MAX + 1]);
 
 struct user_new {
-	const char *username, *name, *email;
+	const char *username, *name;
+	const char *email;    /* NULL: none, for a person whom a login provider knows otherwise */
 	const char *password; /* encoded, or NULL */
 	bool superadmin;
 };
