@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/http_client.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "api/address.h"
 #include "api/http_explain.h"
 #include "base/attr.h"
+#include "base/encode.h"
 #include "base/name.h"
 #include "base/secret.h"
 
@@ -27,7 +31,8 @@ struct http_client {
 	char *pinned;	   /* "sha256//..." or NULL */
 	char *ca_file, *proxy, *user_agent;
 	char *auth; /* the Authorization line, a secret */
-	bool https, loopback;
+	bool https, loopback, public_only;
+	bool refused; /* an address was, during this request */
 	long timeout_ms;
 };
 
@@ -172,6 +177,7 @@ int http_client_new(const struct http_options *o, struct http_client **ret)
 		return -ENOMEM;
 	}
 	c->timeout_ms = o->timeout_ms > 0 ? o->timeout_ms : DEFAULT_MS;
+	c->public_only = o->public_only;
 	if (strncmp(o->url, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
 		r = client_set_socket(c, o->url + strlen(UNIX_PREFIX));
 	else
@@ -210,6 +216,56 @@ int http_client_set_token(struct http_client *c, const char *token)
 	return 0;
 }
 
+static void form_encode(struct buf *b, const char *s)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				    "0123456789-._~";
+
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (strchr(plain, c)) {
+			buf_add_char(b, *s);
+			continue;
+		}
+		buf_add_char(b, '%');
+		buf_add_char(b, digits[c >> 4]);
+		buf_add_char(b, digits[c & 15]);
+	}
+}
+
+void http_form_add(struct buf *form, const char *name, const char *value)
+{
+	if (form->len)
+		buf_add_char(form, '&');
+	form_encode(form, name);
+	buf_add_char(form, '=');
+	form_encode(form, value);
+}
+
+int http_client_set_basic(struct http_client *c, const char *id, const char *secret)
+{
+	_cleanup_buf_ struct buf pair = BUF_INIT(TOKEN_LIMIT);
+	_cleanup_secret_ char *text = malloc(BASE64_LEN(TOKEN_LIMIT) + 1), *line = NULL;
+
+	form_encode(&pair, id);
+	buf_add_char(&pair, ':');
+	form_encode(&pair, secret);
+	if (buf_error(&pair) == -EMSGSIZE)
+		return -EINVAL;
+	if (buf_error(&pair) || !text)
+		return -ENOMEM;
+	base64_encode(pair.data, pair.len, text);
+	if (asprintf(&line, "Authorization: Basic %s", text) < 0) {
+		line = NULL;
+		return -ENOMEM;
+	}
+	secret_free(c->auth);
+	c->auth = TAKE_PTR(line);
+	return 0;
+}
+
 void http_response_init(struct http_response *r, size_t max)
 {
 	*r = (struct http_response){.body = BUF_INIT(max)};
@@ -230,9 +286,54 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 	return buf_error(b) ? 0 : size * n;
 }
 
+/* The proxy that libcurl takes; but for NO_PROXY, which counts without public_only. */
+static const char *proxy_in_use(const struct http_client *c)
+{
+	static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
+
+	if (c->loopback)
+		return NULL;
+	if (c->proxy)
+		return *c->proxy ? c->proxy : NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const char *s = secure_getenv(names[i]);
+
+		if (s && *s)
+			return s;
+	}
+	return NULL;
+}
+
+/* The proxy would connect to an address that the caller may not name. */
+static bool host_is_private(const struct http_client *c)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+	char name[INET6_ADDRSTRLEN];
+	size_t n = strlen(c->host);
+
+	if (c->loopback)
+		return true;
+	if (inet_pton(AF_INET, c->host, &in.sin_addr) == 1)
+		return !address_is_public((struct sockaddr *)&in);
+	if (c->host[0] != '[' || n - 2 >= sizeof(name))
+		return false;
+	memcpy(name, c->host + 1, n - 2);
+	name[n - 2] = '\0';
+	/* What is no plain address, such as one with a zone, is of this network. */
+	return inet_pton(AF_INET6, name, &in6.sin6_addr) != 1 ||
+	       !address_is_public((struct sockaddr *)&in6);
+}
+
 /* A program that we start must not hold the connection. */
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
+	struct http_client *c = arg;
+
+	if (c->public_only && !proxy_in_use(c) && !address_is_public(&a->addr)) {
+		c->refused = true;
+		return CURL_SOCKET_BAD;
+	}
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
@@ -257,7 +358,9 @@ static void set_transport(struct http_client *c, long extra_ms, char *errors)
 	curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, total);
 	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, total < CONNECT_MS ? total : CONNECT_MS);
 	curl_easy_setopt(h, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	curl_easy_setopt(h, CURLOPT_OPENSOCKETDATA, c);
 	curl_easy_setopt(h, CURLOPT_ERRORBUFFER, errors);
 	if (c->user_agent)
 		curl_easy_setopt(h, CURLOPT_USERAGENT, c->user_agent);
@@ -267,6 +370,8 @@ static void set_transport(struct http_client *c, long extra_ms, char *errors)
 		curl_easy_setopt(h, CURLOPT_PROXY, "");
 	else if (c->proxy)
 		curl_easy_setopt(h, CURLOPT_PROXY, c->proxy);
+	if (c->public_only)
+		curl_easy_setopt(h, CURLOPT_NOPROXY, "");
 	if (!c->https)
 		return;
 	curl_easy_setopt(h, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -294,27 +399,18 @@ static void set_method(CURL *h, const char *method, const char *body, size_t len
 	curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, method);
 }
 
-/* The proxy that libcurl takes, but for NO_PROXY: for the sentence only. */
-static const char *proxy_in_use(const struct http_client *c)
+static int explain_refused(const struct http_client *c, struct http_response *ret)
 {
-	static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
-
-	if (c->loopback)
-		return NULL;
-	if (c->proxy)
-		return *c->proxy ? c->proxy : NULL;
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		const char *s = secure_getenv(names[i]);
-
-		if (s && *s)
-			return s;
-	}
-	return NULL;
+	ret->trouble = HTTP_ADDRESS;
+	snprintf(ret->why, sizeof(ret->why), "The address of %.100s is not a public one.", c->host);
+	return -EACCES;
 }
 
 static int explain(
     struct http_client *c, CURLcode code, const char *text, struct http_response *ret)
 {
+	if (c->refused && code == CURLE_COULDNT_CONNECT)
+		return explain_refused(c, ret);
 	struct http_failure f = {
 	    .curl = c->curl,
 	    .code = code,
@@ -398,12 +494,15 @@ static int perform(struct http_client *c, const struct message *m, struct http_r
 		snprintf(ret->why, sizeof(ret->why), "The path of the request is not allowed.");
 		return -EIO;
 	}
+	if (c->public_only && host_is_private(c))
+		return explain_refused(c, ret);
 	if (headers_build(c, m->type, &headers) || asprintf(&url, "%s%s", c->base, m->path) < 0) {
 		url = NULL;
 		snprintf(ret->why, sizeof(ret->why), "There is not enough memory.");
 		return -EIO;
 	}
 	curl_easy_reset(c->curl);
+	c->refused = false;
 	set_transport(c, m->extra_ms, errors);
 	set_method(c->curl, m->method, m->body, m->len);
 	curl_easy_setopt(c->curl, CURLOPT_URL, url);

@@ -3,13 +3,11 @@
 
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
 #include <openssl/evp.h>
+#include "api/claims.h"
 #include "base/encode.h"
 #include "base/name.h"
 #include "base/secret.h"
-
-#define TIME_MAX (INT64_C(1) << 53) /* what any JSON reader keeps exactly */
 
 /* What the checks look at, and what they find out. */
 struct context {
@@ -41,25 +39,9 @@ static enum jwt_fault issuer_check(struct context *c)
 	return JWT_OK;
 }
 
-/* How many audiences there are, ours among them; 0 if it is not, or one is not a text. */
-static size_t audience_count(const json_t *aud, const char *client_id)
-{
-	bool ours = false;
-
-	if (json_is_string(aud))
-		return strcmp(json_string_value(aud), client_id) == 0;
-	for (size_t i = 0; i < json_array_size(aud); i++) {
-		const char *one = json_string_value(json_array_get(aud, i));
-		if (!one)
-			return 0;
-		ours |= strcmp(one, client_id) == 0;
-	}
-	return ours ? json_array_size(aud) : 0;
-}
-
 static enum jwt_fault audience_check(struct context *c)
 {
-	size_t n = audience_count(json_object_get(c->claims, "aud"), c->want->client_id);
+	size_t n = claims_audience(c->claims, c->want->client_id);
 	if (n == 0)
 		return JWT_AUDIENCE;
 	if (!json_object_get(c->claims, "azp"))
@@ -71,32 +53,14 @@ static enum jwt_fault audience_check(struct context *c)
 static enum jwt_fault subject_check(struct context *c)
 {
 	const char *sub = claim_text(c, "sub");
-	size_t n = sub ? strlen(sub) : 0;
 
-	if (n < 1 || n > ID_TOKEN_SUBJECT_MAX)
+	if (!claims_subject_ok(sub))
 		return JWT_SUBJECT;
-	for (const char *p = sub; *p; p++) {
-		if (*p < 0x20 || *p > 0x7e)
-			return JWT_SUBJECT;
-	}
 	c->found->subject = sub;
 	return JWT_OK;
 }
 
 /* ---- when ------------------------------------------------------------------------------------ */
-
-/* *ret is 0 for a claim that may be missing, and is. */
-static enum jwt_fault claim_time(
-    const struct context *c, const char *name, bool required, int64_t *ret)
-{
-	const json_t *v = json_object_get(c->claims, name);
-	int64_t t = json_integer_value(v);
-
-	if (v ? !json_is_integer(v) || t <= 0 || t >= TIME_MAX : required)
-		return JWT_TIME;
-	*ret = t;
-	return JWT_OK;
-}
 
 static enum jwt_fault times_check(struct context *c)
 {
@@ -104,8 +68,8 @@ static enum jwt_fault times_check(struct context *c)
 	int64_t exp = 0, iat = 0, nbf = 0;
 	int64_t max_age = want->max_token_age ? want->max_token_age : ID_TOKEN_MAX_AGE;
 
-	if (claim_time(c, "exp", true, &exp) || claim_time(c, "iat", true, &iat) ||
-	    claim_time(c, "nbf", false, &nbf))
+	if (claims_time(c->claims, "exp", true, &exp) ||
+	    claims_time(c->claims, "iat", true, &iat) || claims_time(c->claims, "nbf", false, &nbf))
 		return JWT_TIME;
 	if (want->now >= exp + ID_TOKEN_LEEWAY)
 		return JWT_EXPIRED;
@@ -124,7 +88,7 @@ static enum jwt_fault login_check(struct context *c)
 {
 	int64_t at = 0, max_age = c->want->max_login_age;
 
-	if (claim_time(c, "auth_time", false, &at))
+	if (claims_time(c->claims, "auth_time", false, &at))
 		return JWT_TIME;
 	if (at - ID_TOKEN_LEEWAY > c->want->now)
 		return JWT_AUTH_TIME;
@@ -202,15 +166,6 @@ static void person_read(const struct context *c)
 
 /* ---- altogether ------------------------------------------------------------------------------ */
 
-static enum jwt_fault typ_check(const json_t *header)
-{
-	const json_t *v = json_object_get(header, "typ");
-	const char *typ = json_string_value(v);
-
-	/* Media types know no case (RFC 7519 §5.1). */
-	return !v || (typ && strcasecmp(typ, "JWT") == 0) ? JWT_OK : JWT_HEADER;
-}
-
 static enum jwt_fault claims_check(struct context *c)
 {
 	static enum jwt_fault (*const checks[])(struct context *) = {issuer_check, audience_check,
@@ -228,7 +183,7 @@ static enum jwt_fault claims_check(struct context *c)
 static bool expect_ok(const struct id_token_expect *want)
 {
 	return want->issuer && *want->issuer && want->client_id && *want->client_id &&
-	       (!want->nonce || *want->nonce) && want->now > 0 && want->now < TIME_MAX &&
+	       (!want->nonce || *want->nonce) && want->now > 0 && want->now < CLAIMS_TIME_MAX &&
 	       want->max_token_age >= 0 && want->max_login_age >= 0;
 }
 
@@ -244,7 +199,7 @@ int id_token_open(const char *text, size_t len, const struct jwks *keys,
 	if (r < 0)
 		return r;
 	struct context c = {jwt.claims, want, jwt.alg, &found};
-	*ret_fault = typ_check(jwt.header);
+	*ret_fault = claims_typ_is(jwt.header, NULL) ? JWT_OK : JWT_HEADER;
 	if (!*ret_fault)
 		*ret_fault = claims_check(&c);
 	if (*ret_fault)

@@ -38,6 +38,9 @@ static const struct {
     [JWT_AUTH_TIME] = {"auth_time",
 	"the login at the provider is too long ago, or its time is unknown"},
     [JWT_ACCESS_TOKEN] = {"wrong_access_token", "the token belongs to another access token"},
+    [JWT_EVENT] = {"event", "the token does not say that somebody was logged out"},
+    [JWT_ID] = {"token_id", "the token's own id is missing or not 1 to 255 printable characters"},
+    [JWT_SESSION] = {"session", "the token names no session or one that cannot be read"},
 };
 
 const char *jwt_fault_name(enum jwt_fault f)

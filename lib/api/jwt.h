@@ -24,7 +24,7 @@
 
 /*
  * Why a token was refused: for the audit log and the administrator. Who sent the token is told only
- * that it was refused. Those from JWT_ISSUER on are api/id_token.h's.
+ * that it was refused. Those from JWT_ISSUER on are api/id_token.h's and api/logout_token.h's.
  */
 enum jwt_fault {
 	JWT_OK,
@@ -53,6 +53,9 @@ enum jwt_fault {
 	JWT_NONCE,
 	JWT_AUTH_TIME,
 	JWT_ACCESS_TOKEN,
+	JWT_EVENT,
+	JWT_ID,
+	JWT_SESSION,
 	JWT_FAULTS, /* how many there are */
 };
 
