@@ -21,7 +21,14 @@ static const char sql_enrol[] = "UPDATE enrol_tokens SET expires_at = $1"
 				" WHERE used_at = 0 AND expires_at > $1";
 /* Sessions that were ended and nonces that were used since would count again. */
 static const char sql_sessions[] = "UPDATE sessions SET revoked_at = $1 WHERE revoked_at = 0";
+static const char sql_browsers[] =
+    "UPDATE browser_sessions SET revoked_at = $1 WHERE revoked_at = 0";
 static const char sql_nonces[] = "DELETE FROM nonces";
+/* So would codes, tickets and logins on their way. */
+static const char sql_devices[] = "DELETE FROM device_codes";
+static const char sql_codes[] = "DELETE FROM authorization_codes";
+static const char sql_attempts[] = "DELETE FROM sso_attempts";
+static const char sql_tickets[] = "DELETE FROM sso_link_tickets";
 static const char sql_register[] = "UPDATE posix_id_next SET number = number + $1";
 
 int feed_restore_epoch(struct tx *t)
@@ -42,7 +49,12 @@ int feed_restore_epoch(struct tx *t)
 	    {sql_tokens, "", 0, 0},
 	    {sql_enrol, "i", now, 0},
 	    {sql_sessions, "i", now, 0},
+	    {sql_browsers, "i", now, 0},
 	    {sql_nonces, "", 0, 0},
+	    {sql_devices, "", 0, 0},
+	    {sql_codes, "", 0, 0},
+	    {sql_attempts, "", 0, 0},
+	    {sql_tickets, "", 0, 0},
 	    {sql_register, "i", FEED_RECOVERY_GAP, 0},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {

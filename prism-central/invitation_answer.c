@@ -253,7 +253,7 @@ static int accept_tx(struct tx *t, struct act *a)
 	if (r == -EEXIST)
 		return act_fail(a, API_ALREADY_MEMBER, NULL);
 	if (!r && n->created)
-		r = session_create(t, a->rq, n->user.id, "invitation", &n->session);
+		r = session_create(t, a->rq, n->user.id, "invitation", 0, &n->session);
 	if (!r)
 		r = audit_accept(t, n);
 	return r ? r : accepted_json(t, n);

@@ -4,16 +4,15 @@
 #include <string.h>
 #include "audit.h"
 #include "base/encode.h"
-#include "base/log.h"
 #include "base/secret.h"
-#include "password.h"
-#include "ratelimit.h"
+#include "browser.h"
+#include "login.h"
 #include "session.h"
 #include "sshkey.h"
 
 static const char sql_insert[] =
-    "INSERT INTO sessions (id, user_id, token_hash, how, peer, created_at, expires_at)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    "INSERT INTO sessions (id, user_id, token_hash, how, identity_id, peer, created_at, expires_at)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 static const char sql_sweep[] = "DELETE FROM sessions WHERE expires_at < $1";
 static const char sql_load[] =
     "SELECT s.id, u.id, u.superadmin, u.username FROM sessions s JOIN users u ON u.id = s.user_id"
@@ -28,7 +27,8 @@ static const char sql_revoke_all[] =
 static const char sql_revoke_keys[] =
     "UPDATE sessions SET revoked_at = $3 WHERE user_id = $1 AND id <> $2 AND how = 'key'"
     " AND revoked_at = 0";
-static const char sql_password[] = "SELECT password FROM users WHERE id = $1";
+static const char sql_revoke_identity[] =
+    "UPDATE sessions SET revoked_at = $2 WHERE identity_id = $1 AND revoked_at = 0";
 static const char sql_key[] =
     "SELECT 1 FROM ssh_keys WHERE user_id = $1 AND fingerprint = $2 AND (state = 'active'"
     " OR (state = 'retiring' AND not_after > $3))";
@@ -37,7 +37,7 @@ static const char sql_key[] =
 #define SESSION_KEEP (30 * 86400)
 
 int session_create(struct tx *t, const struct request *rq, int64_t user, const char *how,
-    struct session_token *ret)
+    int64_t identity, struct session_token *ret)
 {
 	uint8_t secret[32];
 	struct session_token s = {.expires = rq->now + SESSION_SECONDS};
@@ -51,7 +51,7 @@ int session_create(struct tx *t, const struct request *rq, int64_t user, const c
 	sha256_hex(s.text, strlen(s.text), hash);
 	r = tx_exec(t, sql_sweep, "i", rq->now - SESSION_KEEP);
 	if (!r)
-		r = tx_exec(t, sql_insert, "iisssii", store_new_id(), user, hash, how,
+		r = tx_exec(t, sql_insert, "iissisii", store_new_id(), user, hash, how, identity,
 		    rq->peer ? rq->peer : "", rq->now, s.expires);
 	if (!r)
 		*ret = s;
@@ -61,7 +61,13 @@ int session_create(struct tx *t, const struct request *rq, int64_t user, const c
 
 int session_revoke_all(struct tx *t, int64_t user, int64_t keep, int64_t now)
 {
-	return tx_exec(t, sql_revoke_all, "iii", user, keep, now);
+	int r = tx_exec(t, sql_revoke_all, "iii", user, keep, now);
+	return r ? r : browser_revoke(t, user, 0, now);
+}
+
+int session_revoke_identity(struct tx *t, int64_t identity, int64_t now)
+{
+	return identity ? tx_exec(t, sql_revoke_identity, "ii", identity, now) : 0;
 }
 
 int session_revoke_keys(struct tx *t, int64_t user, int64_t keep, int64_t now)
@@ -124,38 +130,11 @@ int session_holds(struct tx *t, const struct principal *who, int64_t now)
 
 /* ---- login with a password ------------------------------------------------------------------- */
 
-struct login_act {
-	struct act act;
-	const char *login;
-	bool verified; /* the password has been found to match "encoded" */
-	char encoded[PASSWORD_ENCODED_MAX];
-	struct user user;
-	struct session_token token;
-};
-
-/* Finds the account, and leaves its encoded password; none of either gives "". */
-static int login_find_tx(struct tx *t, struct act *a)
-{
-	struct login_act *l = (struct login_act *)a;
-	l->encoded[0] = '\0';
-	l->user = (struct user){0};
-	int r = user_find(t, l->login, &l->user);
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
-	_cleanup_rows_ struct rows *rows = NULL;
-	r = tx_query(t, sql_password, "i", &rows, l->user.id);
-	if (!r && rows_next(rows) > 0)
-		row_copy(rows, 0, l->encoded, sizeof(l->encoded));
-	return r;
-}
-
-static int login_open(
-    struct tx *t, struct act *a, struct user *u, const char *how, struct session_token *ret)
+static int session_open(
+    struct tx *t, struct act *a, const struct user *u, const char *how, struct session_token *ret)
 {
 	struct request as = *a->rq;
-	if (!u->active)
-		return act_fail(a, API_ACCOUNT_SUSPENDED, NULL);
-	int r = session_create(t, a->rq, u->id, how, ret);
+	int r = session_create(t, a->rq, u->id, how, 0, ret);
 	if (r < 0)
 		return r;
 	as.who = (struct principal){.kind = PRINCIPAL_USER, .id = u->id};
@@ -166,96 +145,31 @@ static int login_open(
 	return r;
 }
 
-/* The password may have changed since it was verified: only the very same encoding counts. */
-static int login_tx(struct tx *t, struct act *a)
-{
-	struct login_act *l = (struct login_act *)a;
-	char before[PASSWORD_ENCODED_MAX];
-	memcpy(before, l->encoded, sizeof(before));
-	int64_t id = l->user.id;
-	int r = login_find_tx(t, a);
-	bool same = !strcmp(before, l->encoded) && l->encoded[0] && id == l->user.id;
-	explicit_bzero(before, sizeof(before));
-	if (r < 0)
-		return r;
-	if (!same)
-		return act_fail(a, API_BAD_CREDENTIALS, NULL);
-	return login_open(t, a, &l->user, "password", &l->token);
-}
-
-/* What an attempt is counted by. */
-struct attempt {
-	char peer[RATELIMIT_KEY_MAX];
-	char account[65]; /* "": one with a key, which nobody guesses */
-	char both[65 + RATELIMIT_KEY_MAX];
+struct password_login {
+	struct login login;
+	struct session_token token;
 };
 
-/* Bounded, and the same for all spellings of one login; NULL: none. */
-static void attempt_init(const struct request *rq, const char *login, struct attempt *a)
+static int password_open(struct tx *t, struct login *l)
 {
-	char lower[EMAIL_MAX + 2];
-	size_t i = 0;
-	for (; login && login[i] && i < sizeof(lower) - 1; i++)
-		lower[i] = login[i] >= 'A' && login[i] <= 'Z' ? (char)(login[i] + 32) : login[i];
-	ratelimit_peer(rq->peer ? rq->peer : "", a->peer);
-	a->account[0] = '\0';
-	if (login)
-		sha256_hex(lower, i, a->account);
-	snprintf(a->both, sizeof(a->both), "%s%s", a->account, a->peer);
-}
-
-/* Too many? Then the reply is filled. */
-static bool throttled(const struct attempt *a, struct reply *rp)
-{
-	unsigned wait = ratelimit_take(RATELIMIT_LOGIN_PEER, a->peer);
-	if (!wait && a->account[0])
-		wait = ratelimit_take(RATELIMIT_LOGIN_ACCOUNT, a->both);
-	if (!wait && a->account[0])
-		wait = ratelimit_take(RATELIMIT_LOGIN_SPREAD, a->account);
-	if (!wait)
-		return false;
-	reply_error(rp, API_TOO_MANY_REQUESTS, "Too many attempts: wait %u seconds.", wait);
-	rp->retry_after = wait;
-	return true;
-}
-
-static void login_done(struct login_act *l, const struct attempt *a, int outcome, struct reply *rp)
-{
-	if (!outcome) {
-		ratelimit_return(RATELIMIT_LOGIN_SPREAD, a->account);
-		ratelimit_return(RATELIMIT_LOGIN_ACCOUNT, a->both);
-		ratelimit_return(RATELIMIT_LOGIN_PEER, a->peer);
-	} else {
-		log_event(LOG_LEVEL_INFO, "login_refused", "request", "%s", l->act.rq->id, "peer",
-		    "%s", l->act.rq->peer ? l->act.rq->peer : "", NULL);
-	}
-	act_reply(&l->act, outcome, rp);
-	explicit_bzero(l, sizeof(*l));
+	struct password_login *p = (struct password_login *)l;
+	return session_open(t, &l->act, &l->user, "password", &p->token);
 }
 
 void session_post(struct request *rq, struct reply *rp)
 {
-	struct login_act l = {.act = {.fn = login_find_tx, .rq = rq, .status = 201}};
+	struct password_login p = {
+	    .login = {.act = {.rq = rq, .status = 201}, .open = password_open}};
 	const char *password = request_str(rq, "password");
-	struct attempt a;
-	l.login = request_str(rq, "login");
-	if (!l.login || !password || strlen(l.login) > EMAIL_MAX) {
+	p.login.name = request_str(rq, "login");
+	if (!p.login.name || !password || strlen(p.login.name) > EMAIL_MAX) {
 		reply_error(rp, API_BAD_REQUEST, "\"login\" and \"password\" are needed.");
 		return;
 	}
-	attempt_init(rq, l.login, &a);
-	if (throttled(&a, rp))
-		return;
-	int r = act_do(&l.act, STORE_READ);
-	if (!r)
-		r = password_verify(password, l.encoded[0] ? l.encoded : NULL);
-	if (!r) {
-		l.act.fn = login_tx;
-		r = act_do(&l.act, STORE_WRITE);
-	} else if (r == -EKEYREJECTED) {
-		r = act_fail(&l.act, API_BAD_CREDENTIALS, NULL);
-	}
-	login_done(&l, &a, r, rp);
+	int r = login_password(&p.login, password);
+	rp->retry_after = p.login.wait;
+	act_reply(&p.login.act, r, rp);
+	explicit_bzero(&p, sizeof(p));
 }
 
 /* ---- login with a key ------------------------------------------------------------------------ */
@@ -266,6 +180,19 @@ struct key_act {
 	struct sshkey_proof proof;
 	struct session_token token;
 };
+
+/* Too many? Then the reply is filled. Nobody guesses a key: only the address counts. */
+static bool throttled(struct act *a, struct reply *rp)
+{
+	struct login_count n;
+	login_count_init(a->rq, NULL, &n);
+	unsigned wait = login_count_take(a, &n);
+	if (!wait)
+		return false;
+	rp->retry_after = wait;
+	act_reply(a, -ECANCELED, rp);
+	return true;
+}
 
 static int challenge_tx(struct tx *t, struct act *a)
 {
@@ -285,12 +212,10 @@ static int challenge_tx(struct tx *t, struct act *a)
 void session_key_challenge(struct request *rq, struct reply *rp)
 {
 	struct key_act k = {.act = {.fn = challenge_tx, .rq = rq, .status = 200}};
-	struct attempt a;
-	attempt_init(rq, NULL, &a);
 	k.username = request_str(rq, "username");
 	if (!k.username || !username_valid(k.username))
 		reply_error(rp, API_BAD_REQUEST, "\"username\" is needed.");
-	else if (!throttled(&a, rp))
+	else if (!throttled(&k.act, rp))
 		act_run(&k.act, STORE_WRITE, rp);
 }
 
@@ -311,14 +236,13 @@ static int key_login_tx(struct tx *t, struct act *a)
 	r = nonce_consume(t, u.id, "login", k->nonce, a->rq->now);
 	if (r < 0)
 		return r == -ENOENT ? act_fail(a, API_BAD_CREDENTIALS, NULL) : r;
-	return login_open(t, a, &u, "key", &k->token);
+	r = login_allowed(t, a, &u);
+	return r ? r : session_open(t, a, &u, "key", &k->token);
 }
 
 void session_key_post(struct request *rq, struct reply *rp)
 {
 	struct key_act k = {.act = {.fn = key_login_tx, .rq = rq, .status = 201}};
-	struct attempt a;
-	attempt_init(rq, NULL, &a);
 	k.username = request_str(rq, "username");
 	k.nonce = request_str(rq, "nonce");
 	if (!k.username || !k.nonce || !username_valid(k.username)) {
@@ -326,7 +250,7 @@ void session_key_post(struct request *rq, struct reply *rp)
 		    "\"username\", \"nonce\", \"public_key\" and \"signature\" are needed.");
 		return;
 	}
-	if (throttled(&a, rp))
+	if (throttled(&k.act, rp))
 		return;
 	if (sshkey_proof_check(&rq->central->config, rq->body, k.nonce, &k.proof) != API_OK)
 		reply_error(rp, API_BAD_CREDENTIALS,

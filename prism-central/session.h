@@ -18,13 +18,18 @@ struct session_token {
 	int64_t expires;
 };
 
-/* "how": password, key or invitation. 0 or -errno. */
+/*
+ * "how": password, key, invitation or browser. "identity", of sso_identities: by which the person
+ * had logged in; 0: none. 0 or -errno.
+ */
 int session_create(struct tx *t, const struct request *rq, int64_t user, const char *how,
-    struct session_token *ret);
-/* End all of a person's but "keep" (0: all). 0 or -errno. */
+    int64_t identity, struct session_token *ret);
+/* End all of a person's but "keep" (0: all), and the browsers where they are logged in. */
 int session_revoke_all(struct tx *t, int64_t user, int64_t keep, int64_t now);
 /* The same of those that a key opened, whichever: a row does not tell. */
 int session_revoke_keys(struct tx *t, int64_t user, int64_t keep, int64_t now);
+/* End those that are by this identity; nothing for 0. */
+int session_revoke_identity(struct tx *t, int64_t identity, int64_t now);
 /* {token, expires_at, user}; user may be NULL. */
 json_t *session_json(const struct session_token *s, const struct user *u);
 

@@ -160,7 +160,7 @@ static int person_tx(struct tx *t, void *arg)
 	if (r == -ENOENT)
 		r = user_create(t, &central.config, &n, rq.now, &u);
 	if (!r)
-		r = session_create(t, &rq, u.id, "password", &s);
+		r = session_create(t, &rq, u.id, "password", 0, &s);
 	if (r)
 		return r;
 	p->id = u.id;
