@@ -11,6 +11,7 @@
 #include "ratelimit.h"
 #include "session.h"
 #include "sshkey.h"
+#include "sso.h"
 
 /* Of two who answer at the same moment, one changes the row and the other finds it changed. */
 static const char sql_answer[] =
@@ -149,8 +150,12 @@ static int create_account(struct tx *t, struct answer_act *n)
 	    .name = n->name,
 	    .email = n->invitation.email,
 	    .password = n->password[0] ? n->password : NULL};
+	char slug[SLUG_MAX + 1];
 	if (rq->who.kind == PRINCIPAL_USER)
 		return act_fail(&n->act, API_INVITATION_NOT_YOURS, NULL);
+	int r = sso_enforced_for(t, n->invitation.email, slug);
+	if (r)
+		return r < 0 ? r : sso_required(&n->act, slug);
 	if (!n->username)
 		return fail_username(t, n, API_INVALID_VALUE, "A username is needed.");
 	if (!username_valid(n->username))
@@ -158,7 +163,7 @@ static int create_account(struct tx *t, struct answer_act *n)
 		    "A username is 2 to 32 of a-z, 0-9, - and _, begins with a letter or _, and is "
 		    "not a name that the system uses.");
 	/* Looked up first: after a failed insert there is no asking in this transaction. */
-	int r = user_by_name(t, n->username, &n->user);
+	r = user_by_name(t, n->username, &n->user);
 	if (!r)
 		return fail_username(t, n, API_NAME_TAKEN, "This username is taken.");
 	if (r == -ENOENT)

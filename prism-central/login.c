@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/log.h"
 #include "login.h"
+#include "sso.h"
 
 static const char sql_password[] = "SELECT password FROM users WHERE id = $1";
 
@@ -43,7 +44,11 @@ static void count_return(const struct login_count *n)
 
 int login_allowed(struct tx *t, struct act *a, const struct user *u)
 {
-	return u->active ? 0 : act_fail(a, API_ACCOUNT_SUSPENDED, NULL);
+	char slug[SLUG_MAX + 1];
+	if (!u->active)
+		return act_fail(a, API_ACCOUNT_SUSPENDED, NULL);
+	int r = sso_enforced(t, u->id, slug);
+	return r > 0 ? sso_required(a, slug) : r;
 }
 
 /* Finds the account, and leaves its encoded password; none of either gives "". */

@@ -41,7 +41,8 @@ struct login {
  */
 int login_password(struct login *l, const char *password);
 
-/* Fail the act where this person may not log in with a password or key of ours. */
+/* Fail the act where this person may not log in with a password or key of ours: suspended, or
+ * SSO_REQUIRED. */
 int login_allowed(struct tx *t, struct act *a, const struct user *u);
 
 #endif

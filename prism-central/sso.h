@@ -111,6 +111,8 @@ int sso_freshness(struct tx *t, int64_t org, int64_t user, int64_t *ret);
  * -errno. And to whoever would get this address. */
 int sso_enforced(struct tx *t, int64_t user, char ret_slug[SLUG_MAX + 1]);
 int sso_enforced_for(struct tx *t, const char *email, char ret_slug[SLUG_MAX + 1]);
+/* Fail the act with SSO_REQUIRED, saying where to go. Returns -ECANCELED. */
+int sso_required(struct act *a, const char *slug);
 
 /* The enabled connection that has proven the domain of this address. 0, -ENOENT or -errno. */
 int sso_discover(struct tx *t, const char *email, char ret_slug[SLUG_MAX + 1]);

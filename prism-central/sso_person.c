@@ -80,6 +80,13 @@ int sso_enforced_for(struct tx *t, const char *email, char ret_slug[SLUG_MAX + 1
 	return n < 0 || !domain ? n : slug_row(r, ret_slug);
 }
 
+int sso_required(struct act *a, const char *slug)
+{
+	return act_fail(a, API_SSO_REQUIRED,
+	    "Your organization wants you to log in through \"%s\": %s/sso/%s/start", slug,
+	    a->rq->central->config.url, slug);
+}
+
 int sso_discover(struct tx *t, const char *email, char ret_slug[SLUG_MAX + 1])
 {
 	_cleanup_rows_ struct rows *r = NULL;

@@ -622,6 +622,59 @@ TEST("S3.16 enforce_sso concerns members, identities and proven domains, never s
 	EXPECT_STR(enforced(0, "new@acme.com"), "no");
 }
 
+static const char *password_login(const char *who)
+{
+	return outcome(HTTP_POST, NULL, "sessions",
+	    json_pack("{ss, ss}", "login", who, "password", "correct horse battery"));
+}
+
+TEST("S3.16 enforce_sso closes login by password and tells where to go")
+{
+	stage();
+	sql("UPDATE users SET password = (SELECT password FROM users WHERE username = 'chief')");
+	EXPECT_STR(password_login("alice"), "201");
+	sql("UPDATE sso_connections SET enforce_sso = 1 WHERE slug = 'acme-idp'");
+	EXPECT_STR(password_login("alice"), "SSO_REQUIRED");
+	EXPECT_STR(password_login("alice@acme.com"), "SSO_REQUIRED");
+	struct answer a = ask(HTTP_POST, NULL, "sessions",
+	    json_pack("{ss, ss}", "login", "alice", "password", "correct horse battery"));
+	EXPECT_INT(a.status, 403);
+	EXPECT(
+	    strstr(answer_str(&a, "error.message"), "https://prism.test:8443/sso/acme-idp/start"));
+	answer_clear(&a);
+	/* who does not know the password learns nothing */
+	EXPECT_STR(outcome(HTTP_POST, NULL, "sessions",
+		       json_pack("{ss, ss}", "login", "alice", "password", "wrong horse battery")),
+	    "BAD_CREDENTIALS");
+	EXPECT_STR(password_login("chief"), "201");
+	EXPECT_STR(outcome(HTTP_GET, alice.token, "me", NULL), "200");
+}
+
+TEST("S3.16 enforce_sso: an invitation makes no account beside the institution's")
+{
+	stage();
+	project(&chief, "lab");
+	char *in = invite(&chief, "lab", "bo@acme.com", "member");
+	char *out = invite(&chief, "lab", "bo@acme.org", "member");
+	sql("UPDATE sso_connections SET enforce_sso = 1 WHERE slug = 'acme-idp'");
+	EXPECT_STR(outcome(HTTP_POST, NULL, "invitations/accept",
+		       json_pack("{ss, ss}", "token", in, "username", "bo")),
+	    "SSO_REQUIRED");
+	EXPECT_STR(outcome(HTTP_POST, NULL, "invitations/accept",
+		       json_pack("{ss, ss}", "token", out, "username", "bo")),
+	    "200");
+	/* after the first login it is theirs to accept */
+	struct sso_result r =
+	    login((struct said){.subject = "bo", .email = "bo@acme.com", .verified = true});
+	EXPECT_INT(r.outcome, SSO_DONE);
+	struct person bo = person(r.user.username);
+	EXPECT_STR(
+	    outcome(HTTP_POST, bo.token, "invitations/accept", json_pack("{ss}", "token", in)),
+	    "200");
+	free(in);
+	free(out);
+}
+
 TEST("S3.18 an address leads to the enabled connection that has proven its domain")
 {
 	stage();
