@@ -6,11 +6,12 @@ set -u
 cd "$(dirname "$0")/.." || exit 2
 B=${B:-build}
 TEST_TALLY=$(mktemp) || exit 2
-export B TEST_TALLY
-trap 'rm -f "$TEST_TALLY"' EXIT
+TEST_LOGS=$(mktemp -d) || exit 2
+export B TEST_TALLY TEST_LOGS
+trap 'rm -rf "$TEST_TALLY" "$TEST_LOGS" "$TEST_LOGS.secrets"' EXIT
 began=$(date +%s)
 jobs=$(nproc)
-parts=${*:-deps build quick links lint asan fuzz lab}
+parts=${*:-deps build quick links lint asan fuzz lab secrets}
 
 part() { # NAME TEXT COMMAND...: run it if it was asked for
   local name=$1 text=$2
@@ -36,6 +37,10 @@ asan() {
   ASAN_OPTIONS=${ASAN_OPTIONS:-} B=$B/san run $(quick_tests)
 }
 
+no_secrets() {
+  SECRETS_IN=$TEST_LOGS TEST_LOGS='' run tests/secrets.sh
+}
+
 lab() {
   TEST_TIMEOUT=1200 run tests/lab/t-*.sh
 }
@@ -48,6 +53,7 @@ part lint "style" run tests/lint.sh
 part asan "the same under ASan and UBSan" asan
 part fuzz "every parser, fuzzed for ${FUZZ_SECONDS:-10} s" env FUZZ_SECONDS="${FUZZ_SECONDS:-10}" TEST_TIMEOUT=1200 bash -c 'tests/run tests/fuzz/run.sh | sed "\$d"'
 part lab "real hosts: packages, logins, end to end" lab
+part secrets "no secret in the logs of all that" no_secrets
 
 printf '\n%d s\n' $(($(date +%s) - began))
 awk '{ p += $1; f += $2; s += $3 } END { printf "%d passed, %d failed, %d skipped\n", p, f, s; exit f > 0 || p == 0 }' "$TEST_TALLY"

@@ -11,7 +11,7 @@ dir=$(mktemp -d) || exit 2
 n=0 bad=0 server=
 
 stop() { [ -z "$server" ] || { kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; server=; }; }
-trap 'stop; rm -rf "$dir"' EXIT
+trap 'stop; tests/keep-logs.sh "$dir"; rm -rf "$dir"' EXIT
 say() { n=$((n + 1)); if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; bad=1; fi; }
 is() { [ "$1" = "$2" ] || echo "# got '$1', not '$2'"; [ "$1" = "$2" ]; say $? "$3"; }
 

@@ -8,7 +8,7 @@ B=${B:-build}
 central=$B/prism-central
 dir=$(mktemp -d /tmp/prism-test-XXXXXX) || exit 2
 n=0 bad=0 pid=
-trap '[ -z "$pid" ] || { kill -9 "$pid"; wait "$pid"; } 2>/dev/null; rm -rf "$dir"' EXIT
+trap '[ -z "$pid" ] || { kill -9 "$pid"; wait "$pid"; } 2>/dev/null; tests/keep-logs.sh "$dir"; rm -rf "$dir"' EXIT
 
 say() { n=$((n + 1)); if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; bad=1; fi; }
 is() { [ "$1" = "$2" ] || echo "# \"$1\" is not \"$2\""; [ "$1" = "$2" ]; say $? "$3"; }

@@ -9,6 +9,7 @@
 #	tap STATUS TEXT			one result; tap_end prints the plan
 # Everything started here ends with the shell.
 
+CLI_SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 B=${B:-build}
 B=$(realpath -m "$B")
 PRISM=$B/prism
@@ -52,7 +53,7 @@ cli_cleanup() {
 	for pid in "${cli_pids[@]}"; do
 		kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
 	done
-	[ -z "${T:-}" ] || rm -rf "$T"
+	[ -z "${T:-}" ] || { "$CLI_SOURCE/../keep-logs.sh" "$T"; rm -rf "$T"; }
 }
 
 cli_home() {

@@ -6,7 +6,7 @@
 #	saml_start NAME [OPTION...]	a SAML provider: $SAML_URL, $SAML_METADATA, $SAML_ADMIN, $IDP_PID
 #	idp_admin ADMIN METHOD /PATH [JSON]
 #	idp_stop PID
-# NAME names its log, $T/NAME.log. $T is the test's folder; pids are added to the array cli_pids, whose
+# NAME names its log, $T/NAME.idp. $T is the test's folder; pids are added to the array cli_pids, whose
 # owner ends them (tests/cli/lib.sh does).
 
 IDP_SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -15,7 +15,7 @@ idp_field() { python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[
 
 # idp_start PROGRAM NAME OPTION...: its one line of JSON is in $idp_ready.
 idp_start() {
-	local dir program=$1 out=$T/$2.ready log=$T/$2.log
+	local dir program=$1 out=$T/$2.ready log=$T/$2.idp
 	shift 2
 	dir=$("$IDP_SOURCE/install.sh") || return 1
 	: >"$out"

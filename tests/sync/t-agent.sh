@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.." || exit 2
 if [ "$(id -u)" -ne 0 ]; then echo "ok 1 - S1 the agent # SKIP needs root"; echo 1..1; exit 0; fi
 dir=$(mktemp -d)
 chmod 755 "$dir"
-cleanup() { agent_stop -KILL; central_stop; rm -rf "$dir"; }
+cleanup() { agent_stop -KILL; central_stop; tests/keep-logs.sh "$dir"; rm -rf "$dir"; }
 trap cleanup EXIT
 agent_pid= central_pid=
 

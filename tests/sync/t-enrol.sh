@@ -9,7 +9,7 @@ dir=$(mktemp -d)
 chmod 755 "$dir"
 agent_pid= server=
 stop_server() { [ -z "$server" ] || { kill "$server"; wait "$server"; } 2>/dev/null; server=; }
-cleanup() { agent_stop -KILL; stop_server; rm -rf "$dir"; }
+cleanup() { agent_stop -KILL; stop_server; tests/keep-logs.sh "$dir"; rm -rf "$dir"; }
 trap cleanup EXIT
 
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.." || exit 2
 dir=$(mktemp -d) || exit 2
 # shellcheck source=tests/sync/agent.sh
 . tests/sync/agent.sh
-finish() { agent_stop -KILL; central_stop; rm -rf "$dir"; }
+finish() { agent_stop -KILL; central_stop; tests/keep-logs.sh "$dir"; rm -rf "$dir"; }
 trap finish EXIT
 
 cat >"$dir/evil.c" <<'END'

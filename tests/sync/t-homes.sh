@@ -9,7 +9,7 @@ if [ "$(id -u)" -ne 0 ]; then echo "ok 1 - D6 homes # SKIP needs root"; echo 1..
 dir=$(mktemp -d)
 chmod 755 "$dir"
 agent_pid= central_pid=
-cleanup() { agent_stop -KILL; central_stop; rm -rf "$dir"; }
+cleanup() { agent_stop -KILL; central_stop; tests/keep-logs.sh "$dir"; rm -rf "$dir"; }
 trap cleanup EXIT
 home=$dir/efs/home ready=$dir/h/var/lib/prism/ready sock=$dir/h/run/prism/agent.sock
 ask() { "$B/tests/sync/helper_ask" "$sock" "$@"; }
