@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/clock.h"
 #include "html.h"
 
 #define RETURN_MAX 1024
@@ -56,6 +57,19 @@ void html_query(struct buf *b, const char *s)
 	}
 }
 
+static void put_time(struct buf *b, int64_t t)
+{
+	char text[CLOCK_TEXT];
+
+	if (!t) {
+		buf_add_str(b, "never");
+		return;
+	}
+	clock_format(t, text);
+	/* 2026-05-03T09:00:00Z: the date is ten characters, the minute ends with the 16th. */
+	buf_addf(b, "<time datetime=\"%s\">%.10s %.5s UTC</time>", text, text, text + 11);
+}
+
 void html_put(struct buf *b, const char *fmt, ...)
 {
 	va_list ap;
@@ -75,6 +89,8 @@ void html_put(struct buf *b, const char *fmt, ...)
 			buf_add_str(b, va_arg(ap, const char *));
 		else if (*p == 'i')
 			buf_addf(b, "%" PRId64, va_arg(ap, int64_t));
+		else if (*p == 't')
+			put_time(b, va_arg(ap, int64_t));
 		else
 			buf_add_char(b, '%');
 	}

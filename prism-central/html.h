@@ -21,10 +21,21 @@ void html_text(struct buf *b, const char *s);
 void html_query(struct buf *b, const char *s);
 /*
  * Print with a format of its own: %s text, escaped; %r raw markup (never a value from outside);
- * %i int64_t; %u a value inside a query part (percent-encoded, then escaped); %% a percent sign.
+ * %i int64_t; %u a value inside a query part (percent-encoded, then escaped); %t int64_t, a point
+ * in time as a <time>, "never" for 0; %% a percent sign.
  */
 void html_put(struct buf *b, const char *fmt, ...);
 
+/*
+ * The title is the page's <h1>. What web/style.css knows of, in <main>:
+ *	p.lead		the sentence that matters		p.note	small print
+ *	p.error		what went wrong (give it role="alert")	p.warn	take care
+ *	p.code		a code to be read off and compared	dl.facts  dt and dd pairs
+ *	label, input	one below the other			ul.plain  a list without dots
+ *	p.actions	holds <button> and <a class="button">, side by side where there is room,
+ *with the classes quiet (a lesser choice) and danger
+ *	nav.choices	holds <a class="button quiet">, one below the other: other ways to log in
+ */
 struct page {
 	struct request *rq;
 	struct reply *rp;
@@ -46,6 +57,12 @@ void page_hidden(struct page *p, const char *name, const char *value);
 /* Answer with it, and set the browser's cookie where it has none. */
 void page_send(struct page *p);
 void page_release(struct page *p);
+
+/*
+ * Go on to a path of ours after a form, where that path redirects to another origin: a page that
+ * leads there by itself. (Browsers hold a form's redirects to CSP's form-action as well.)
+ */
+void page_go(struct request *rq, struct reply *rp, const char *title, const char *path);
 
 /* A page that says what is wrong and what to do next. The reason for the log is not shown. */
 void page_error(struct request *rq, struct reply *rp, int status, const char *title,

@@ -121,6 +121,19 @@ void page_send(struct page *p)
 	page_headers(p);
 }
 
+void page_go(struct request *rq, struct reply *rp, const char *title, const char *path)
+{
+	_cleanup_page_ struct page p;
+
+	page_begin(&p, rq, rp, 200, title);
+	html_put(&p.body,
+	    "<p>If nothing happens:</p>\n<p class=\"actions\"><a class=\"button\" href=\"%s\">"
+	    "Continue</a></p>",
+	    path);
+	page_send(&p);
+	reply_header(rp, "Refresh", "0; url=%s", path);
+}
+
 /* ---- what went wrong ------------------------------------------------------------------------- */
 
 static void send_error(struct request *rq, struct reply *rp, int status, const char *title,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "audit.h"
+#include "browser.h"
 #include "health.h"
 #include "host.h"
 #include "invitation.h"
@@ -84,6 +85,12 @@ const struct route routes[] = {
 	{HTTP_POST, "/oauth2/token", "public", SCOPE_PUBLIC, host_oauth_token},
 	{HTTP_GET, V1 "/hosts/self/feed", "host", SCOPE_HOST, host_feed_poll},
 	{HTTP_POST, V1 "/hosts/self/report", "host", SCOPE_HOST, host_report_store},
+
+	{HTTP_GET, "/", "browser", SCOPE_BROWSER, page_home},
+	{HTTP_GET, "/login", "browser", SCOPE_BROWSER, page_login},
+	{HTTP_POST, "/login", "browser", SCOPE_BROWSER, page_login_post, LANE_HASH},
+	{HTTP_POST, "/logout", "browser", SCOPE_BROWSER, page_logout_post},
+	{HTTP_GET, "/assets/{}", "public", SCOPE_PUBLIC, page_asset},
 
 	{HTTP_GET, "/healthz", "public", SCOPE_PUBLIC, health_show},
 	{HTTP_GET, V1 "/audit", "audit:view", SCOPE_DEPLOYMENT, audit_list},

@@ -12,7 +12,7 @@ n=0 bad=0 server=
 token='' status='' out=''
 
 stop() { [ -z "$server" ] || { kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; server=; }; }
-trap 'stop; rm -rf "$dir"' EXIT
+trap 'stop; tests/keep-logs.sh "$dir"; rm -rf "$dir"' EXIT
 say() { n=$((n + 1)); if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; bad=1; fi; }
 is() { [ "$1" = "$2" ] || echo "# got '$1', not '$2'; $status $out"; [ "$1" = "$2" ]; say $? "$3"; }
 
@@ -278,6 +278,16 @@ wants NOT_LOGGED_IN "D6 the feed is for hosts" GET $v/hosts/self/feed
 wants NOT_LOGGED_IN "D6 reports are from hosts" POST $v/hosts/self/report '{}'
 wants NOT_LOGGED_IN "D6 nobody's project takes a host" PUT $v/projects/race/hosts/ws1
 wants NOT_LOGGED_IN "D6 nor gives one up" DELETE $v/projects/race/hosts/ws1
+
+# ---- pages: theirs is t-web.sh; here forms that are not ours are refused ----
+for page in / /login; do
+  ask GET $page; is "$status" 200 "I3.1 GET $page is a page for everybody"
+done
+ask GET "$(grep -o '/assets/[^"]*' <<<"$out" | head -n1)"
+is "$status" 200 "I3.1 with its style sheet"
+for page in /login /logout; do
+  ask POST $page; is "$status" 403 "I3.1 POST $page without the field of our own form"
+done
 
 # ---- every route was asked ----
 missing=0

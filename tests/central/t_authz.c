@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Who may do what: every route of the table, asked by everybody there is. */
 #include "base/attr.h"
+#include "prism-central/browser.h"
 #include "prism-central/role.h"
 #include "world.h"
 
@@ -143,6 +144,9 @@ static enum api_error expect(const struct route *r, enum who w)
 {
 	if (r->scope == SCOPE_PUBLIC)
 		return API_OK;
+	/* A token makes nobody somebody at a page, and these forms are not its own. */
+	if (r->scope == SCOPE_BROWSER)
+		return r->method == HTTP_GET ? API_OK : API_FORBIDDEN;
 	if (r->scope == SCOPE_HOST)
 		return w == WORKSTATION ? API_OK : API_NOT_LOGGED_IN;
 	if (!person_known(w))
@@ -187,7 +191,9 @@ static enum api_error asked(const struct route *r, enum who w, bool by_id)
 	rq.http_ = &job;
 	rq.arg[0] = first_arg(r, by_id);
 	rq.arg[1] = "x";
-	if (w == WORKSTATION)
+	if (r->scope == SCOPE_BROWSER)
+		EXPECT_INT(browser_load(&rq), 0);
+	else if (w == WORKSTATION)
 		rq.who = (struct principal){.kind = PRINCIPAL_HOST, .id = 77, .name = "ws1"};
 	else if (w != ANONYMOUS && principal_load(&rq, tokens[w]) < 0 && r->scope != SCOPE_PUBLIC)
 		return API_NOT_LOGGED_IN;
@@ -195,7 +201,9 @@ static enum api_error asked(const struct route *r, enum who w, bool by_id)
 		return API_OK;
 	enum api_error e = api_error_by_code(
 	    json_string_value(json_object_get(json_object_get(rp.json, "error"), "code")));
-	json_decref(rp.json);
+	if (!rp.json && rp.status == 403)
+		e = API_FORBIDDEN;
+	reply_release(&rp);
 	return e;
 }
 

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "audit.h"
+#include "browser.h"
+#include "html.h"
+#include "login.h"
+#include "sso.h"
+
+static const char sql_ways[] =
+    "SELECT c.slug, c.name FROM sso_connections c JOIN organizations o ON o.id = c.organization_id"
+    " WHERE c.enabled = 1 AND (c.slug = $1 OR o.slug = $2) ORDER BY c.name LIMIT 8";
+
+/* What both steps carry along. */
+struct step {
+	struct act act;
+	const char *name;	  /* as typed; "": nothing yet */
+	const char *path;	  /* where to go then */
+	const char *slug;	  /* of a connection, or NULL */
+	const char *org;	  /* slug of an organization, or NULL */
+	struct buf *ways;	  /* out: links to connections */
+	char found[SLUG_MAX + 1]; /* the connection that an address or account belongs to; "" */
+};
+
+/* Back to the login page would be a way without an end. */
+static const char *path_after(const char *s)
+{
+	const char *path = return_path(s);
+
+	return strncmp(path, "/login", 6) == 0 || strncmp(path, "/logout", 7) == 0 ? "/" : path;
+}
+
+/* A path that may lead out of our origin cannot follow upon a form. */
+static void go(struct request *rq, struct reply *rp, const char *path)
+{
+	if (strncmp(path, "/sso/", 5) == 0)
+		page_go(rq, rp, "Taking you to your login", path);
+	else
+		reply_redirect(rp, path);
+}
+
+static void go_to_provider(struct request *rq, struct reply *rp, const char *slug, const char *path)
+{
+	char where[4096];
+	_cleanup_buf_ struct buf b = BUF_INIT(sizeof(where) - 1);
+
+	html_put(&b, "/sso/%u/start?return=%u", slug, path);
+	if (buf_error(&b) < 0)
+		reply_errno(rp, buf_error(&b));
+	else
+		page_go(rq, rp, "Taking you to your institution's login", buf_str(&b));
+}
+
+/* ---- the first step: who --------------------------------------------------------------------- */
+
+static int ways_tx(struct tx *t, struct act *a)
+{
+	struct step *s = (struct step *)a;
+	struct buf *b = s->ways;
+	_cleanup_rows_ struct rows *r = NULL;
+	int n = tx_query(t, sql_ways, "ss", &r, s->slug ? s->slug : "", s->org ? s->org : "");
+
+	buf_clear(b);
+	while (n == 0 && (n = rows_next(r)) > 0) {
+		if (!b->len)
+			html_put(
+			    b, "<p class=\"note\">Or log in with</p>\n<nav class=\"choices\">");
+		html_put(b, "<a class=\"button quiet\" href=\"/sso/%u/start?return=%u\">%s</a>\n",
+		    row_text(r, 0), s->path, row_text(r, 1));
+		n = 0;
+	}
+	if (b->len)
+		html_put(b, "</nav>\n");
+	return n < 0 ? n : buf_error(b);
+}
+
+static void put_error(struct page *p, const char *why)
+{
+	if (why)
+		html_put(&p->body, "<p class=\"error\" role=\"alert\">%s</p>\n", why);
+}
+
+static void ask_name(struct step *s, struct reply *rp, int status, const char *why)
+{
+	_cleanup_buf_ struct buf ways = BUF_INIT(HTML_MAX / 4);
+	_cleanup_page_ struct page p;
+
+	page_begin(&p, s->act.rq, rp, status, "Log in");
+	s->ways = &ways;
+	s->act.fn = ways_tx;
+	int r = s->slug || s->org ? act_do(&s->act, STORE_READ) : 0;
+	if (r < 0) {
+		act_reply(&s->act, r, rp);
+		return;
+	}
+	put_error(&p, why);
+	page_form(&p, "/login");
+	page_hidden(&p, "return", s->path);
+	html_put(&p.body,
+	    "<label for=\"login\">Email address or username</label>\n"
+	    "<input id=\"login\" name=\"login\" value=\"%s\" maxlength=\"254\" required autofocus "
+	    "autocomplete=\"username\" autocapitalize=\"none\" spellcheck=\"false\">\n"
+	    "<p class=\"actions\"><button>Continue</button></p>\n</form>\n",
+	    s->name);
+	buf_add(&p.body, ways.data, ways.len);
+	html_put(&p.body,
+	    "<p class=\"note\">With the email address of an institution that logs its people in "
+	    "itself, you are taken there: you never type its password here. With a username you "
+	    "are "
+	    "asked for your password at Prism.</p>");
+	page_send(&p);
+}
+
+void page_login(struct request *rq, struct reply *rp)
+{
+	struct step s = {.act = {.rq = rq}, .slug = request_query(rq, "connection")};
+	const char *hint = request_query(rq, "hint");
+
+	s.name = hint ? hint : "";
+	s.org = request_query(rq, "org");
+	s.path = path_after(request_query(rq, "return"));
+	if (rq->who.kind == PRINCIPAL_USER)
+		reply_redirect(rp, s.path);
+	else
+		ask_name(&s, rp, 200, NULL);
+}
+
+/* ---- the second: a password ------------------------------------------------------------------ */
+
+static void ask_password(struct step *s, struct reply *rp, int status, const char *why)
+{
+	_cleanup_page_ struct page p;
+
+	page_begin(&p, s->act.rq, rp, status, "Log in");
+	put_error(&p, why);
+	page_form(&p, "/login");
+	page_hidden(&p, "return", s->path);
+	html_put(&p.body,
+	    "<label for=\"login\">Email address or username</label>\n"
+	    "<input id=\"login\" name=\"login\" value=\"%s\" readonly autocomplete=\"username\">\n"
+	    "<label for=\"password\">Password</label>\n"
+	    "<input id=\"password\" name=\"password\" type=\"password\" maxlength=\"%i\" required "
+	    "autofocus autocomplete=\"current-password\">\n"
+	    "<p class=\"actions\"><button>Log in</button> "
+	    "<a class=\"button quiet\" href=\"/login?return=%u\">Somebody else</a></p>\n</form>\n"
+	    "<p class=\"note\">If you have lost your password, your administrator can set a new "
+	    "one.</p>",
+	    s->name, (int64_t)PASSWORD_MAX, s->path);
+	page_send(&p);
+}
+
+static int discover_tx(struct tx *t, struct act *a)
+{
+	struct step *s = (struct step *)a;
+	char slug[SLUG_MAX + 1];
+	int r = strchr(s->name, '@') ? sso_discover(t, s->name, slug) : -ENOENT;
+
+	s->found[0] = '\0';
+	if (r == 0)
+		memcpy(s->found, slug, sizeof(slug));
+	return r == -ENOENT ? 0 : r;
+}
+
+static void post_name(struct step *s, struct reply *rp)
+{
+	s->act.fn = discover_tx;
+	int r = act_do(&s->act, STORE_READ);
+
+	if (r < 0)
+		act_reply(&s->act, r, rp);
+	else if (s->found[0])
+		go_to_provider(s->act.rq, rp, s->found, s->path);
+	else
+		ask_password(s, rp, 200, NULL);
+}
+
+struct browser_act {
+	struct login login;
+	struct browser_login opened;
+};
+
+static int password_open(struct tx *t, struct login *l)
+{
+	struct browser_act *b = (struct browser_act *)l;
+	struct request as = *l->act.rq;
+	int r;
+
+	b->opened = (struct browser_login){.user = l->user.id, .auth_at = as.now};
+	r = browser_open(t, l->act.rq, &b->opened);
+	as.who = (struct principal){.kind = PRINCIPAL_USER, .id = l->user.id};
+	snprintf(as.who.name, sizeof(as.who.name), "%s", l->user.username);
+	if (r == 0)
+		r = audit_object(t, &as, "browser.open", "user", l->user.username,
+		    json_pack("{ss}", "how", "password"));
+	explicit_bzero(&as.browser, sizeof(as.browser));
+	return r;
+}
+
+struct enforced_act {
+	struct act act;
+	int64_t user;
+	char slug[SLUG_MAX + 1];
+};
+
+static int enforced_tx(struct tx *t, struct act *a)
+{
+	struct enforced_act *e = (struct enforced_act *)a;
+	int r = sso_enforced(t, e->user, e->slug);
+
+	return r < 0 ? r : r ? 0 : -ENOENT;
+}
+
+/* Their password was right, so they may know which login it takes instead. */
+static void say_enforced(struct step *s, struct reply *rp, const struct login *l)
+{
+	struct enforced_act e = {.act = {.fn = enforced_tx, .rq = s->act.rq}, .user = l->user.id};
+	_cleanup_page_ struct page p;
+
+	if (act_do(&e.act, STORE_READ) < 0)
+		e.slug[0] = '\0';
+	page_begin(&p, s->act.rq, rp, 403, "Log in at your institution");
+	html_put(&p.body,
+	    "<p class=\"lead\">Your organization wants you to log in through its own login.</p>\n");
+	if (e.slug[0])
+		html_put(&p.body,
+		    "<p class=\"actions\"><a class=\"button\" href=\"/sso/%u/start?return=%u\">"
+		    "Go there</a></p>",
+		    e.slug, s->path);
+	else
+		html_put(&p.body, "<p class=\"actions\"><a class=\"button\" href=\"/login\">"
+				  "Begin with your email address</a></p>");
+	page_send(&p);
+}
+
+static void say_refused(struct step *s, struct reply *rp, const struct login *l)
+{
+	switch (l->act.error) {
+	case API_SSO_REQUIRED:
+		say_enforced(s, rp, l);
+		break;
+	case API_TOO_MANY_REQUESTS:
+		rp->retry_after = l->wait;
+		ask_password(s, rp, 429, l->act.why);
+		break;
+	case API_BAD_CREDENTIALS:
+		ask_password(s, rp, 403,
+		    "Wrong username or password. Check both and try again. If you log in at an "
+		    "institution, begin with your email address there.");
+		break;
+	case API_ACCOUNT_SUSPENDED:
+		page_error(s->act.rq, rp, 403, "Your account is suspended",
+		    "Nobody can log in to it. Ask your administrator.");
+		break;
+	default:
+		reply_error(rp, l->act.error, NULL);
+	}
+}
+
+static void post_password(struct step *s, struct reply *rp, const char *password)
+{
+	struct browser_act b = {.login = {.act = {.rq = s->act.rq}, .name = s->name}};
+
+	b.login.open = password_open;
+	int r = login_password(&b.login, password);
+	if (r == 0) {
+		browser_set_cookie(s->act.rq, rp, b.opened.token);
+		go(s->act.rq, rp, s->path);
+	} else if (r == -ECANCELED) {
+		say_refused(s, rp, &b.login);
+	} else {
+		reply_errno(rp, r);
+	}
+	explicit_bzero(&b, sizeof(b));
+}
+
+void page_login_post(struct request *rq, struct reply *rp)
+{
+	struct step s = {.act = {.rq = rq}, .path = path_after(request_form(rq, "return"))};
+	const char *password = request_form(rq, "password");
+	const char *name = request_form(rq, "login");
+
+	s.name = name ? name : "";
+	if (!*s.name || strlen(s.name) > EMAIL_MAX)
+		ask_name(&s, rp, 400, "Type your email address or your username.");
+	else if (password && *password)
+		post_password(&s, rp, password);
+	else if (password)
+		ask_password(&s, rp, 400, "Type your password.");
+	else
+		post_name(&s, rp);
+}
+
+/* ---- out ------------------------------------------------------------------------------------- */
+
+static int logout_tx(struct tx *t, struct act *a)
+{
+	const struct request *rq = a->rq;
+	int r = browser_close(t, rq);
+
+	return r || !rq->browser.session
+		   ? r
+		   : audit_object(t, rq, "browser.close", "user", rq->who.name, NULL);
+}
+
+void page_logout_post(struct request *rq, struct reply *rp)
+{
+	struct act a = {.fn = logout_tx, .rq = rq, .status = 204};
+	char token[48];
+	int r = browser_token_new(token);
+
+	if (r == 0)
+		r = act_do(&a, STORE_WRITE);
+	if (r < 0) {
+		act_reply(&a, r, rp);
+		return;
+	}
+	/* Forms of pages that are still open in other tabs are void with the old value. */
+	browser_set_cookie(rq, rp, token);
+	explicit_bzero(token, sizeof(token));
+	reply_redirect(rp, "/");
+}
