@@ -2,31 +2,29 @@
 #include "account.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
 #include <security/pam_ext.h>
+#include "approval.h"
 #include "base/attr.h"
 #include "base/clock.h"
 #include "base/name.h"
 #include "conversation.h"
 #include "home.h"
 #include "local.h"
-
-#define ENTRY_FIRST 4096
-#define ENTRY_MAX   (256 * 1024)
+#include "person.h"
 
 static const char TEXT_CLASH[] =
     "Your name means another account on this workstation than in Prism (the user ids differ), so "
     "it admits nobody by it; ask its administrator to look at \"prism-sync status\".";
-static const char TEXT_UNREADABLE[] =
-    "This workstation cannot read its list of members, so it admits none of them; ask its "
-    "administrator to look at \"prism-sync status\".";
-static const char TEXT_UNRESOLVED[] =
-    "This workstation cannot look up your account; try again in a minute, then ask its "
-    "administrator.";
+static const char TEXT_OTHER[] =
+    "This login was approved for another account; connect again, and tell this workstation's "
+    "administrator if that repeats.";
+static const char TEXT_NO_KEY[] =
+    " You can also sign in while you connect, without your key: ssh -o PubkeyAuthentication=no.";
+static const char TEXT_NOT_THAT[] =
+    " What you have approved just now was not a sign-in of that kind.";
 
 /* An end is an expiry to PAM, anything else a refusal. */
 static const int CODE[] = {
@@ -45,94 +43,38 @@ static const int CODE[] = {
     [ACCESS_SSO_STALE] = PAM_PERM_DENIED,
 };
 
-static void find(struct account_finding *ret, int code, const char *text)
+/* What one who is refused for want of a recent sign-in may do beside "prism login". */
+static void add_advice(
+    const struct options *o, const char *service, bool approved, struct finding *ret)
 {
-	ret->code = code;
-	snprintf(ret->text, sizeof(ret->text), "%s", text);
-}
+	const size_t n = strlen(ret->text);
+	const char *advice = approved ? TEXT_NOT_THAT : TEXT_NO_KEY;
 
-/* The uid that the system gives the name. 0, -ENOENT, or -errno if nobody could say. */
-static int resolve(const char *user, uid_t *ret_uid)
-{
-	for (size_t size = ENTRY_FIRST; size <= ENTRY_MAX; size *= 4) {
-		_cleanup_free_ char *buf = malloc(size);
-		struct passwd pw, *found = NULL;
-		int r;
-
-		if (!buf)
-			return -ENOMEM;
-		r = getpwnam_r(user, &pw, buf, size, &found);
-		if (found) {
-			*ret_uid = pw.pw_uid;
-			return 0;
-		}
-		if (r == 0 || r == ENOENT || r == ESRCH)
-			return -ENOENT;
-		if (r != ERANGE)
-			return -r;
-	}
-	return -ERANGE;
-}
-
-static int open_snapshot(
-    const struct options *o, const char *name, enum snap_kind kind, struct snap *ret)
-{
-	char path[PATH_MAX];
-	const int n = snprintf(path, sizeof(path), "%s/%s", o->dir, name);
-
-	if (n < 0 || (size_t)n >= sizeof(path))
-		return -ENAMETOOLONG;
-	return snap_open(path, kind, SNAP_ROOT_OWNED, ret);
-}
-
-static bool in_range_of(const struct snap *s, uid_t uid)
-{
-	struct snap_meta meta;
-
-	snap_meta(s, &meta);
-	return id_allowed(uid, meta.uid_first, meta.uid_last);
-}
-
-/*
- * Without access.v1.snap the ranges come from the file that NSS has the uid from, and the default
- * ones count too: when in doubt the uid is Prism's, and refused. Where neither file exists, this
- * workstation has not joined a service yet, or has left it: then NSS cannot have the uid from
- * Prism, and another directory's people must not be locked out by a package that was only
- * installed.
- */
-static bool maybe_ours(const struct options *o, uid_t uid, int access_error)
-{
-	_cleanup_(snap_close) struct snap s = {0};
-	const int r = open_snapshot(o, SNAPSHOT_IDENTITY, SNAP_IDENTITY, &s);
-
-	if (r == -ENOENT && access_error == -ENOENT)
-		return false;
-	if (id_allowed(uid, UID_FIRST, UID_LAST))
-		return true;
-	/* Limits are inherited: whoever starts us may have left us no memory and no descriptors. */
-	if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
-		return true;
-	return r == 0 && in_range_of(&s, uid);
+	if (approved || options_sso(o, service))
+		snprintf(ret->text + n, sizeof(ret->text) - n, "%s", advice);
 }
 
 static void check_listed(const struct options *o, const char *service,
-    const struct access_result *a, uid_t uid, struct account_finding *ret)
+    const struct access_result *a, uid_t uid, bool approved, struct finding *ret)
 {
 	if (a->verdict == ACCESS_ALLOW && a->uid == uid) {
-		find(ret, PAM_SUCCESS, "");
+		finding_set(ret, PAM_SUCCESS, "");
 		if (!options_listed(o->nohome, service) &&
 		    !home_ready(o, a->name, a->uid, ret->text, sizeof(ret->text)))
 			ret->code = PAM_AUTHINFO_UNAVAIL;
 		return;
 	}
 	if (a->uid != 0 && a->uid != uid) {
-		find(ret, PAM_PERM_DENIED, TEXT_CLASH);
+		finding_set(ret, PAM_PERM_DENIED, TEXT_CLASH);
 		return;
 	}
-	find(ret, (size_t)a->reason < ARRAY_SIZE(CODE) ? CODE[a->reason] : PAM_PERM_DENIED, "");
+	finding_set(
+	    ret, (size_t)a->reason < ARRAY_SIZE(CODE) ? CODE[a->reason] : PAM_PERM_DENIED, "");
 	if (ret->code == PAM_SUCCESS)
 		ret->code = PAM_PERM_DENIED;
 	access_explain(a, ret->text, sizeof(ret->text));
+	if (a->reason == ACCESS_SSO_STALE)
+		add_advice(o, service, approved, ret);
 }
 
 /* A name that Prism has no record of here, or one that the host itself has disowned. */
@@ -143,39 +85,58 @@ static bool not_ours(const struct access_result *a)
 
 /* Resolved, not local, not root. */
 static void check_resolved(const struct options *o, const char *user, const char *service,
-    uid_t uid, struct account_finding *ret)
+    uid_t uid, const struct agent_approval *approval, struct finding *ret)
 {
 	_cleanup_(snap_close) struct snap s = {0};
+	const char *fresh[AGENT_PROJECTS_MAX + 1] = {NULL};
 	struct access_result a;
-	const int r = open_snapshot(o, SNAPSHOT_ACCESS, SNAP_ACCESS, &s);
+	const int r = person_snapshot(o, &s);
 
 	if (r < 0) {
-		if (maybe_ours(o, uid, r))
-			find(ret, PAM_AUTHINFO_UNAVAIL, TEXT_UNREADABLE);
+		if (person_maybe_ours(o, uid, r))
+			finding_set(ret, PAM_AUTHINFO_UNAVAIL, PERSON_UNREADABLE);
 		return;
 	}
-	access_decide(&s, user, service, clock_now(), &a);
-	if (not_ours(&a) && !in_range_of(&s, uid))
+	if (approval)
+		approval_slugs(approval, fresh);
+	access_decide_fresh(&s, user, service, clock_now(), fresh, &a);
+	if (not_ours(&a) && !person_in_range(&s, uid))
 		return;
-	check_listed(o, service, &a, uid, ret);
+	check_listed(o, service, &a, uid, approval, ret);
 }
 
-void account_check(
-    const struct options *o, const char *user, const char *service, struct account_finding *ret)
+static void check_user(const struct options *o, const char *user, const char *service,
+    const struct agent_approval *approval, struct finding *ret)
 {
 	uid_t uid = 0;
 	int r;
 
-	find(ret, PAM_IGNORE, "");
 	if (local_find(o->passwd, user) == 0)
 		return;
-	r = resolve(user, &uid);
+	r = person_resolve(user, &uid);
 	if (r == -ENOENT)
-		find(ret, PAM_USER_UNKNOWN, "");
+		finding_set(ret, PAM_USER_UNKNOWN, "");
 	else if (r < 0)
-		find(ret, PAM_AUTHINFO_UNAVAIL, TEXT_UNRESOLVED);
+		finding_set(ret, PAM_AUTHINFO_UNAVAIL, PERSON_UNRESOLVED);
+	else if (approval && approval->uid != uid)
+		finding_set(ret, PAM_PERM_DENIED, TEXT_OTHER);
 	else if (uid != 0)
-		check_resolved(o, user, service, uid, ret);
+		check_resolved(o, user, service, uid, approval, ret);
+}
+
+/*
+ * Behind an approval nobody is ignored: the other modules would admit whoever has become local, or
+ * another directory's, or has been exchanged for somebody else, on the word that was given for one
+ * of ours.
+ */
+void account_check(const struct options *o, const char *user, const char *service,
+    const struct agent_approval *approval, struct finding *ret)
+{
+	finding_set(ret, PAM_IGNORE, "");
+	if (!approval || strcmp(approval->user, user) == 0)
+		check_user(o, user, service, approval, ret);
+	if (approval && ret->code == PAM_IGNORE)
+		finding_set(ret, PAM_PERM_DENIED, TEXT_OTHER);
 }
 
 bool account_ours(const struct options *o, const char *user)
@@ -185,7 +146,7 @@ bool account_ours(const struct options *o, const char *user)
 
 	if (local_find(o->passwd, user) == 0)
 		return false;
-	if (open_snapshot(o, SNAPSHOT_ACCESS, SNAP_ACCESS, &s) < 0)
+	if (person_snapshot(o, &s) < 0)
 		return false;
 	access_decide(&s, user, "", clock_now(), &a);
 	return a.verdict != ACCESS_UNKNOWN;
@@ -195,7 +156,7 @@ bool account_ours(const struct options *o, const char *user)
  * PAM_SILENT is not heeded for a refusal: sudo always sets it, and the sentence is all that tells
  * a person why, and whom to ask.
  */
-static void refuse(pam_handle_t *pamh, const char *user, const struct account_finding *f)
+static void refuse(pam_handle_t *pamh, const char *user, const struct finding *f)
 {
 	const char *shown = username_valid(user) ? user : "(not a valid name)";
 
@@ -207,7 +168,7 @@ static void refuse(pam_handle_t *pamh, const char *user, const struct account_fi
 
 static int account_answer(pam_handle_t *pamh, int argc, const char **argv)
 {
-	struct account_finding f;
+	struct finding f;
 	struct options o;
 	const char *user = NULL;
 	const void *service = NULL;
@@ -217,7 +178,7 @@ static int account_answer(pam_handle_t *pamh, int argc, const char **argv)
 	if (pam_get_item(pamh, PAM_SERVICE, &service) != PAM_SUCCESS || !service)
 		service = "";
 	options_parse(pamh, argc, argv, &o);
-	account_check(&o, user, service, &f);
+	account_check(&o, user, service, approval_get(pamh), &f);
 	if (f.code != PAM_SUCCESS && f.code != PAM_IGNORE)
 		refuse(pamh, user, &f);
 	return f.code;

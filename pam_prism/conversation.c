@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <security/pam_ext.h>
 #include "access/access.h"
+#include "base/secret.h"
 
 void conversation_refuse(pam_handle_t *pamh, const char *sentence)
 {
@@ -16,4 +17,14 @@ void conversation_refuse(pam_handle_t *pamh, const char *sentence)
 	text[n] = '\0';
 	if (n > 0)
 		pam_error(pamh, "%s", text);
+}
+
+int conversation_ask(pam_handle_t *pamh, const char *prompt, bool *ret_typed)
+{
+	_cleanup_secret_ char *answer = NULL;
+	const int r = pam_prompt(pamh, PAM_PROMPT_ECHO_OFF, &answer, "%s", prompt);
+
+	if (r == PAM_SUCCESS)
+		*ret_typed = answer && answer[0];
+	return r;
 }

@@ -227,7 +227,7 @@ TEST("LESSONS 16 no damaged byte of the snapshot admits a former member or touch
 	    .nohome = "su",
 	    .home_timeout = 10};
 	static uint8_t bytes[65536];
-	struct account_finding f;
+	struct finding f;
 	ssize_t n;
 	int fd;
 
@@ -245,17 +245,17 @@ TEST("LESSONS 16 no damaged byte of the snapshot admits a former member or touch
 			const uint8_t bad = bytes[i] ^ masks[m];
 
 			EXPECT_INT(pwrite(fd, &bad, 1, i), 1);
-			account_check(&o, "mallory", "su", &f);
+			account_check(&o, "mallory", "su", NULL, &f);
 			EXPECT(f.code == PAM_ACCT_EXPIRED || f.code == PAM_PERM_DENIED ||
 			       f.code == PAM_AUTHINFO_UNAVAIL);
 			EXPECT(f.text[0]);
-			account_check(&o, "carol", "su", &f);
+			account_check(&o, "carol", "su", NULL, &f);
 			EXPECT_INT(f.code, PAM_IGNORE);
 		}
 		EXPECT_INT(pwrite(fd, &bytes[i], 1, i), 1);
 	}
 	close(fd);
-	account_check(&o, "alice", "su", &f);
+	account_check(&o, "alice", "su", NULL, &f);
 	EXPECT_INT(f.code, PAM_SUCCESS);
 }
 

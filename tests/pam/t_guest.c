@@ -47,10 +47,10 @@ TEST("D6 PAM nohome= names the services that need no home")
 	EXPECT_INT(account("sudo", "alice"), PAM_AUTHINFO_UNAVAIL);
 }
 
-TEST("D1 auth vouches for nobody; sessions of ours open and close, others' are ignored")
+TEST("D1 auth sets no credentials; sessions of ours open and close, others' are ignored")
 {
 	stage();
-	EXPECT_INT(ask("sshd", "alice", pam_authenticate, 0), IGNORED);
+	EXPECT_INT(ask("su", "alice", pam_authenticate, 0), IGNORED);
 	EXPECT_INT(ask("sshd", "carol", pam_authenticate, 0), IGNORED);
 	EXPECT_INT(ask("sshd", "alice", pam_setcred, PAM_ESTABLISH_CRED), IGNORED);
 	EXPECT_INT(ask("sshd", "alice", pam_open_session, 0), PAM_SUCCESS);
@@ -73,7 +73,7 @@ TEST("LESSONS 11 no descriptor, no errno, no directory of the process is touched
 	    .nohome = "",
 	    .home_timeout = 50};
 	static const char *const users[] = {"alice", "carol", "nobody2", "ldapuser", "stranger"};
-	struct account_finding f;
+	struct finding f;
 	char cwd[PATH_MAX];
 	int before;
 
@@ -87,7 +87,7 @@ TEST("LESSONS 11 no descriptor, no errno, no directory of the process is touched
 			damage(how);
 		for (size_t i = 0; i < ARRAY_SIZE(users); i++) {
 			account("sshd", users[i]);
-			account_check(&o, users[i], "sshd", &f);
+			account_check(&o, users[i], "sshd", NULL, &f);
 		}
 	}
 	EXPECT_INT(count_fds(), before);
@@ -118,13 +118,13 @@ static void *account_often(void *arg)
 	intptr_t wrong = 0;
 
 	for (int i = 0; i < 300; i++) {
-		struct account_finding f;
+		struct finding f;
 
-		account_check(o, "alice", "sshd", &f);
+		account_check(o, "alice", "sshd", NULL, &f);
 		wrong += f.code != PAM_SUCCESS;
-		account_check(o, "carol", "sshd", &f);
+		account_check(o, "carol", "sshd", NULL, &f);
 		wrong += f.code != PAM_IGNORE;
-		account_check(o, "nobody2", "sshd", &f);
+		account_check(o, "nobody2", "sshd", NULL, &f);
 		wrong += f.code != PAM_PERM_DENIED;
 	}
 	return (void *)wrong;
