@@ -3,6 +3,7 @@
 /* A request behind the gate: its address, then a newline, then its body. */
 #include <stdlib.h>
 #include <string.h>
+#include "prism-central/html.h"
 #include "prism-central/http_internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -13,6 +14,10 @@ const char *method_name(enum http_method m)
 }
 
 void park_remove(struct job *j)
+{
+}
+
+void page_of_error(struct request *rq, struct reply *rp)
 {
 }
 
