@@ -106,7 +106,7 @@ $(B)/pam_prism.so: $(call objs,pam_prism) $(call a,agent access snapshot base) p
 LDLIBS_prism-keys :=
 LDLIBS_prism-sync := -lcurl -ljansson -lcrypto -lsystemd -lseccomp -linih
 LDLIBS_prism-central := -levent -levent_pthreads -levent_openssl -ljansson -lssl -lcrypto -lcurl \
-	-lsqlite3 -linih -lsystemd -lpthread
+	-lsqlite3 -linih -lsystemd -lresolv -lpthread
 LDLIBS_prism := -lcurl -ljansson -lcrypto -lqrencode
 LIBS_prism-keys := access snapshot base
 LIBS_prism-sync := api feed agent access snapshot base

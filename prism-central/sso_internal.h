@@ -6,6 +6,8 @@
 #include "role.h"
 #include "sso.h"
 
+#define SSO_DOMAIN_MAX 236 /* with "_prism-challenge." before it, 253 */
+
 /*
  * Seal text for "TABLE.COLUMN" and this row: secret_seal() with the service's keys, -ENOKEY where
  * it has none.
@@ -32,5 +34,27 @@ int sso_role_by_id(struct tx *t, int64_t id, struct role *ret);
  */
 int sso_end_identity(struct tx *t, int64_t identity, int64_t now);
 int sso_end_connection(struct tx *t, int64_t connection, int64_t now);
+
+/* ---- domains: sso_domain.c ------------------------------------------------------------------- */
+
+/* Lowercase, without "@" in front or a dot at the end; false: no domain that can be proven. */
+bool sso_domain_canonical(const char *text, char out[SSO_DOMAIN_MAX + 1]);
+/*
+ * Claim a domain for this connection of the caller's organization: 1 new, 0 it had it, -ECANCELED
+ * (act_fail()ed), -errno.
+ */
+int sso_domain_claim(struct tx *t, struct act *a, const struct sso_connection *c, const char *text);
+/* Take those of a connection away that are not in the list, claim the others. 0, -ECANCELED... */
+int sso_domain_set(struct tx *t, struct act *a, const struct sso_connection *c, const json_t *list);
+/* All of an organization (connection 0) or of a connection, as the API shows them. 0 or -errno. */
+int sso_domain_all(struct tx *t, int64_t org, int64_t connection, json_t *into);
+
+/* ---- the DNS: sso_dns.c ---------------------------------------------------------------------- */
+
+/*
+ * Whether an answer (RFC 1035) has a TXT record of this text at "name", or where CNAME records of
+ * the same answer lead from there. 1, 0, or -EBADMSG for bytes that are no answer.
+ */
+int sso_dns_match(const uint8_t *answer, size_t n, const char *name, const char *text);
 
 #endif

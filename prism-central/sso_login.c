@@ -27,7 +27,7 @@ static const char sql_join[] =
     "INSERT INTO organization_members (organization_id, user_id, role_id, created_at)"
     " VALUES ($1, $2, $3, $4) ON CONFLICT (organization_id, user_id) DO NOTHING";
 
-#define SEALED_MAX 16384
+#define SEALED_TEXT_MAX 16384
 
 /* One login, on its way to an outcome. */
 struct login {
@@ -192,7 +192,7 @@ static int link_identity(struct login *l, const char *how)
 /* Nothing to keep it sealed with is no reason to refuse the person. */
 static int keep_refresh_token(struct login *l)
 {
-	_cleanup_buf_ struct buf sealed = BUF_INIT(SEALED_MAX);
+	_cleanup_buf_ struct buf sealed = BUF_INIT(SEALED_TEXT_MAX);
 	int64_t every = l->rq->central->config.sso_refresh;
 
 	if (!l->a->refresh_token || every <= 0)

@@ -19,7 +19,7 @@ libnss_prism.so.2||_nss_prism_[a-z_]+|malloc|calloc|free|getenv|secure_getenv|sy
 pam_prism.so|libpam.so.0|pam_sm_[a-z_]+|getenv|openlog|exit|_exit|abort|umask|strtok|system|popen
 prism-keys|||getenv|umask|strtok|system|popen|socket|connect|fork
 prism-sync|libcurl.so.4 libjansson.so.4 libcrypto.so.3 libsystemd.so.0 libseccomp.so.2 libinih.so.1||umask|strtok|system|popen
-prism-central|libevent-2.1.so.7 libevent_core-2.1.so.7 libevent_extra-2.1.so.7 libevent_pthreads-2.1.so.7 libevent_openssl-2.1.so.7 libjansson.so.4 libssl.so.3 libcrypto.so.3 libcurl.so.4 libsqlite3.so.0 libpq.so.5 libqrencode.so.4 libinih.so.1 libsystemd.so.0||umask|strtok|system|popen
+prism-central|libevent-2.1.so.7 libevent_core-2.1.so.7 libevent_extra-2.1.so.7 libevent_pthreads-2.1.so.7 libevent_openssl-2.1.so.7 libjansson.so.4 libssl.so.3 libcrypto.so.3 libcurl.so.4 libsqlite3.so.0 libpq.so.5 libqrencode.so.4 libinih.so.1 libsystemd.so.0 libresolv.so.2||umask|strtok|system|popen
 prism|libcurl.so.4 libjansson.so.4 libcrypto.so.3 libqrencode.so.4||umask|strtok|system|popen
 LIST
 }

@@ -8,7 +8,7 @@ B=${B:-build}
 seconds=${FUZZ_SECONDS:-10}
 n=0 bad=0
 out=$B/fuzz
-libs="-ljansson -lcrypto -lssl -lcurl -linih -levent -lsqlite3 -lsystemd -lseccomp"
+libs="-ljansson -lcrypto -lssl -lcurl -linih -levent -lsqlite3 -lsystemd -lseccomp -lresolv"
 
 say() { n=$((n + 1)); if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; bad=1; fi; }
 
