@@ -107,6 +107,22 @@ static void silent(struct request *rq, struct reply *rp)
 {
 }
 
+static void header(struct request *rq, struct reply *rp)
+{
+	for (uint64_t i = 0; i < number(rq, "n"); i++)
+		reply_header(rp, "X-Test", "%llu", (unsigned long long)i);
+	if (number(rq, "evil"))
+		reply_header(rp, "X-Test", "a\r\nX-Evil: b");
+	if (number(rq, "error"))
+		reply_error(rp, API_CONFLICT, NULL);
+	else if (number(rq, "bytes"))
+		reply_bytes(rp, "text/plain", "x", 1, NULL, NULL);
+	else
+		reply_redirect(rp, "/who");
+	if (number(rq, "cache"))
+		reply_header(rp, "cache-control", "%s", "max-age=60");
+}
+
 #define PUBLIC "public", SCOPE_PUBLIC
 const struct route routes[] = {
     {HTTP_GET, "/echo/{}", PUBLIC, echo},
@@ -122,6 +138,8 @@ const struct route routes[] = {
     {HTTP_POST, "/wake/{}", PUBLIC, wake},
     {HTTP_GET, "/slow", PUBLIC, slow},
     {HTTP_GET, "/hash", PUBLIC, slow, LANE_HASH},
+    {HTTP_GET, "/out", PUBLIC, slow, LANE_OUT},
+    {HTTP_GET, "/header", PUBLIC, header},
     {HTTP_GET, "/bytes", PUBLIC, bytes},
     {HTTP_GET, "/stats", PUBLIC, stats},
     {HTTP_GET, "/silent", PUBLIC, silent},

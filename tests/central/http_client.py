@@ -430,6 +430,43 @@ def test_lanes(s):
     say(st == 200 and took < 0.05, "D2 150 logins at once keep nobody else waiting")
     say(got.count(200) >= 128 and got.count(503) == 150 - got.count(200),
         "D2 what the queue of logins does not hold is told to come back")
+    socks = []
+    for _ in range(300):
+        k = dial(s, timeout=20)
+        k.sendall(head("GET", "/out?ms=100"))
+        socks.append(k)
+    time.sleep(0.2)
+    t = time.time()
+    st, _, _ = ask(s, "GET", "/who")
+    login, _, _ = ask(s, "GET", "/hash?ms=1")
+    took = time.time() - t
+    for k in socks[:3]:
+        k.close()
+    got = [read_reply(k)[0] for k in socks[3:]]
+    say(st == 200 and login == 200 and took < 0.1,
+        "I3.2 300 that wait for a slow provider keep nobody else waiting")
+    say(got.count(200) >= 250 and got.count(503) == 297 - got.count(200) and 503 in got,
+        "I3.2 what the queue for providers does not hold is told to come back")
+
+
+def test_headers(s):
+    st, h, b = ask(s, "GET", "/header?n=3")
+    say(st == 303 and h["location"] == "/who" and h["x-test"] in ("0", "2") and b == b"",
+        "I3.1 a redirect has its address and its headers")
+    st, h, b = ask(s, "GET", "/header?bytes=1&cache=1")
+    say(st == 200 and h["cache-control"] == "max-age=60" and b == b"x",
+        "I3.1 a handler's header stands in the place of the usual one")
+    st, h, b = ask(s, "GET", "/header?n=2&error=1")
+    say(st == 409 and "x-test" not in h, "I3.1 an error goes without the headers that came before")
+    for query in ("evil=1", "evil=1&bytes=1", "n=9&bytes=1"):
+        st, h, b = ask(s, "GET", "/header?" + query)
+        say(st == 500 and "x-evil" not in h and "x-test" not in h,
+            "I3.1 a header that cannot be sent makes an internal error: " + query)
+    for name in ("Cookie", "Origin", "Sec-Fetch-Site"):
+        k = dial(s)
+        k.sendall(head("GET", "/who", "%s: a=1\r\n%s: a=2\r\n" % (name, name)))
+        say(read_reply(k)[0] == 400, "I3.1 %s stands there once" % name)
+        k.close()
 
 
 def test_unix():
@@ -554,6 +591,7 @@ def main():
     test_flood_while_parked(s)
     test_bytes(s)
     test_lanes(s)
+    test_headers(s)
     measure(s, False)
     measure(s, True)
     for tls, n in ((False, 2000), (True, 1000)):
