@@ -61,7 +61,7 @@ static void actor_name(const struct request *rq, char *out, size_t size)
 {
 	static const char *const kind[] = {
 	    [PRINCIPAL_NONE] = "anonymous", [PRINCIPAL_USER] = "user", [PRINCIPAL_HOST] = "host"};
-	if (!rq)
+	if (!rq || (rq->who.kind == PRINCIPAL_NONE && !rq->peer))
 		snprintf(out, size, "system");
 	else if (rq->who.kind == PRINCIPAL_NONE)
 		snprintf(out, size, "%s", kind[PRINCIPAL_NONE]);

@@ -15,9 +15,10 @@
 #define AUDIT_DETAIL_MAX 16384
 
 /*
- * Append an event. Who did it, from where, in which project and request comes from rq; NULL: the
- * actor is "system". "object" names what it was done to: "project:genomics". Takes over the
- * reference to detail (an object, never with a secret in it; NULL: nothing to tell). 0 or -errno.
+ * Append an event. Who did it, from where, in which project and request comes from rq; NULL,
+ * or one without a peer: the actor is "system". "object" names what it was done to:
+ * "project:genomics". Takes over the reference to detail (an object, never with a secret in it;
+ * NULL: nothing to tell). 0 or -errno.
  */
 int audit_append(
     struct tx *t, const struct request *rq, const char *action, const char *object, json_t *detail);

@@ -12,6 +12,7 @@
 #include "http.h"
 #include "secrets.h"
 #include "signing.h"
+#include "sso_flow.h"
 #include "tls.h"
 
 #define GRACE_MS 5000
@@ -87,6 +88,8 @@ static int listen_and_wait(struct central *c, const sigset_t *set)
 	if (r == 0)
 		r = feed_start(c);
 	if (r == 0)
+		r = oidc_start(c);
+	if (r == 0)
 		r = http_start(c, cert, key);
 	if (r < 0)
 		return r;
@@ -153,6 +156,7 @@ int command_serve(int argc, char **argv, struct config *cfg)
 	r = prepare(&c);
 	if (r == 0)
 		r = listen_and_wait(&c, &set);
+	oidc_stop(&c);
 	feed_stop(&c);
 	signing_close(&c);
 	secrets_close(&secrets);

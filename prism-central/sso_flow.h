@@ -13,8 +13,8 @@
  *		and the browser is sent to
  *	GET /sso/SLUG/finish?state=	where it must be the one that began
  *	GET /sso/SLUG/metadata		SAML: ours
- *	POST /sso/SLUG/link		"yes, link it": what was asserted waits in an attempt for
- *that POST /sso/SLUG/logout		OIDC back-channel logout (SCOPE_PUBLIC)
+ *	POST /sso/SLUG/link		"yes, link it": what was asserted waits in an attempt
+ *	POST /sso/SLUG/logout		OIDC back-channel logout (SCOPE_PUBLIC)
  *
  * The state is "ID.RANDOM"; the attempt's row has its hash, and belongs to one browser and one
  * connection; each connection has callbacks of its own, so no answer can be taken for another

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "audit.h"
+#include "base/log.h"
+#include "browser.h"
+#include "host_feed.h"
+#include "html.h"
+#include "ratelimit.h"
+#include "sso_flow_internal.h"
+
+#define DETAIL_MAX 200
+
+/* ---- what is told when it did not work ------------------------------------------------------- */
+
+/* Of what a provider or browser sent: printable, short, and nothing that a terminal obeys. */
+static void plain(const char *s, char out[DETAIL_MAX + 1])
+{
+	size_t n = 0;
+
+	for (; *s && n < DETAIL_MAX; s++)
+		out[n++] = *s >= 0x20 && *s < 0x7f ? *s : '?';
+	out[n] = '\0';
+}
+
+struct refusal {
+	const struct request *rq;
+	const struct sso_connection *c;
+	const char *fault, *detail;
+};
+
+static int refuse_tx(struct tx *t, void *arg)
+{
+	const struct refusal *f = arg;
+
+	return audit_object(t, f->rq, "sso.refused", "sso-connection", f->c->slug,
+	    json_pack("{s:s, s:s*}", "fault", f->fault, "detail", f->detail));
+}
+
+void sso_refuse_note(
+    struct request *rq, const struct sso_connection *c, const char *fault, const char *detail)
+{
+	char text[DETAIL_MAX + 1];
+	struct refusal f = {rq, c, fault, detail ? text : NULL};
+
+	plain(detail ? detail : "", text);
+	int r = store_tx(rq->db, STORE_WRITE, refuse_tx, &f);
+	log_event(LOG_LEVEL_WARN, "sso_refused", "id", "%s", rq->id, "connection", "%s", c->slug,
+	    "fault", "%s", fault, "detail", "%s", text, "audit", "%s", r < 0 ? "failed" : "ok",
+	    NULL);
+}
+
+void sso_flow_refuse(struct request *rq, struct reply *rp, const struct sso_connection *c,
+    const char *fault, const char *detail)
+{
+	/* What would fill the audit log is answered, and not noted. */
+	if (sso_flow_limited(rq, rp, true))
+		return;
+	sso_refuse_note(rq, c, fault, detail);
+	page_error(rq, rp, 403, "The login did not work",
+	    "Nobody was logged in through %s: begin again, and ask your administrator if it goes "
+	    "on.",
+	    c->name);
+}
+
+static const struct {
+	int status;
+	const char *title, *text;
+} told[] = {
+    [SSO_ADDRESS_TAKEN] = {409, "You have an account already",
+	"An account of Prism has the address that %s names for you. To use this login for it, log "
+	"in to that account once more in your old way, and link the two: prism sso link %s."},
+    [SSO_NOT_PROVISIONED] = {403, "You have no account yet",
+	"%s knows you, but Prism does not, and makes no accounts by itself here. Ask somebody who "
+	"manages your project for an invitation; if you have an account, link it: prism sso link "
+	"%s."},
+    [SSO_SUSPENDED] = {403, "Your account is suspended",
+	"You are known through %s, but your account of Prism is suspended. Ask your "
+	"administrator (connection %s)."},
+    [SSO_OTHER_PERSON] = {409, "This login belongs to another account",
+	"What %s calls you is linked to another account of Prism already, and nothing was changed. "
+	"Log in there as the right person, then try again: prism sso link %s."},
+    [SSO_DISABLED] = {403, "This login is switched off",
+	"Logging in through %s was switched off meanwhile. Ask your administrator (connection "
+	"%s)."},
+};
+
+static void tell(
+    struct request *rq, struct reply *rp, const struct sso_connection *c, enum sso_outcome outcome)
+{
+	_cleanup_page_ struct page p;
+	size_t i =
+	    (size_t)outcome < ARRAY_SIZE(told) && told[outcome].title ? outcome : SSO_DISABLED;
+
+	page_begin(&p, rq, rp, told[i].status, told[i].title);
+	html_put(&p.body, "<p>");
+	html_put(&p.body, told[i].text, c->name, c->slug);
+	html_put(&p.body, "</p>\n<p class=\"actions\"><a class=\"button quiet\" href=\"/\">"
+			  "To the beginning</a></p>");
+	page_send(&p);
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+struct settle {
+	struct request *rq;
+	const struct sso_assertion *said;
+	int64_t link_user;
+	struct sso_result result;
+	struct browser_login login;
+};
+
+static int settle_tx(struct tx *t, void *arg)
+{
+	struct settle *s = arg;
+	int r = sso_login(t, s->rq, s->said, s->link_user, &s->result);
+
+	if (r < 0 || s->result.outcome != SSO_DONE)
+		return r;
+	s->login = (struct browser_login){
+	    .user = s->result.user.id,
+	    .identity = s->result.identity,
+	    .auth_at = s->said->auth_at,
+	    .provider_sid = s->said->sid,
+	};
+	return browser_open(t, s->rq, &s->login);
+}
+
+static void settle(struct request *rq, struct reply *rp, const struct sso_connection *c,
+    const char *return_to, const struct sso_assertion *said, int64_t link_user)
+{
+	struct settle s = {.rq = rq, .said = said, .link_user = link_user};
+	char key[RATELIMIT_KEY_MAX];
+
+	if (said->email[0])
+		sso_domain_recheck(rq, c->id, said->email);
+	int r = store_tx(rq->db, STORE_WRITE, settle_tx, &s);
+	feed_wake_all(rq->central);
+	if (r < 0)
+		reply_errno(rp, r);
+	else if (s.result.outcome != SSO_DONE)
+		tell(rq, rp, c, s.result.outcome);
+	if (r < 0 || s.result.outcome != SSO_DONE)
+		return;
+	/* A good login does not count: many people may share an address. */
+	ratelimit_peer(rq->peer, key);
+	ratelimit_return(RATELIMIT_SSO_PEER, key);
+	reply_redirect(rp, return_path(return_to));
+	browser_set_cookie(rq, rp, s.login.token);
+	explicit_bzero(&s.login, sizeof(s.login));
+}
+
+/* ---- linking --------------------------------------------------------------------------------- */
+
+struct link {
+	struct request *rq;
+	const struct sso_connection *c;
+	struct sso_attempt a;
+	struct user user;
+};
+
+static int ask_tx(struct tx *t, void *arg)
+{
+	struct link *l = arg;
+	int r = user_by_id(t, l->a.link_user, &l->user);
+
+	return r < 0 ? r : sso_attempt_insert(t, l->rq, &l->a);
+}
+
+/* The connection's own words are the institution's; who it is about must be seen as well. */
+static void ask_page(struct link *l, struct reply *rp, const struct sso_assertion *said)
+{
+	_cleanup_page_ struct page p;
+	char action[SLUG_MAX + 16];
+
+	snprintf(action, sizeof(action), "/sso/%s/link", l->c->slug);
+	page_begin(&p, l->rq, rp, 200, "Link this login to your account?");
+	html_put(&p.body,
+	    "<p>Link your login at <strong>%s</strong> (%s) to the Prism account "
+	    "<strong>%s</strong>?</p>\n"
+	    "<p>Whoever owns that account gets in by this login from then on, and so do you. If "
+	    "you have not asked for this yourself, close this page: somebody may have sent you "
+	    "their address.</p>\n",
+	    l->c->name, said->email[0] ? said->email : said->subject, l->user.username);
+	page_form(&p, action);
+	page_hidden(&p, "state", l->a.state);
+	html_put(&p.body, "<p class=\"actions\"><button>Link them</button> "
+			  "<a class=\"button quiet\" href=\"/\">Do not</a></p></form>");
+	page_send(&p);
+}
+
+/* The refresh token is not kept for this: the next login brings another one. */
+static void ask(struct request *rq, struct reply *rp, const struct sso_connection *c,
+    const struct sso_attempt *a, const struct sso_assertion *said)
+{
+	struct link l = {.rq = rq, .c = c};
+	int r = sso_attempt_prepare(rq, c, &l.a);
+
+	l.a.link_user = a->link_user;
+	snprintf(l.a.return_to, sizeof(l.a.return_to), "%s", a->return_to);
+	l.a.assertion = sso_assertion_pack(said);
+	if (r == 0 && !l.a.assertion)
+		r = -ENOMEM;
+	if (r == 0)
+		r = store_tx(rq->db, STORE_WRITE, ask_tx, &l);
+	if (r < 0)
+		reply_errno(rp, r);
+	else
+		ask_page(&l, rp, said);
+	sso_attempt_clear(&l.a);
+}
+
+void sso_flow_finish(struct request *rq, struct reply *rp, const struct sso_connection *c,
+    const struct sso_attempt *a, const struct sso_assertion *said)
+{
+	if (a->link_user)
+		ask(rq, rp, c, a, said);
+	else
+		settle(rq, rp, c, a->return_to, said, 0);
+}
+
+static int taken_tx(struct tx *t, void *arg)
+{
+	struct link *l = arg;
+
+	sso_attempt_clear(&l->a);
+	return sso_attempt_take(t, l->rq, l->c, request_form(l->rq, "state"), &l->a);
+}
+
+static void link_do(struct request *rq, struct reply *rp, const struct sso_connection *c)
+{
+	_cleanup_sso_assertion_ struct sso_assertion said = {0};
+	struct link l = {.rq = rq, .c = c};
+	int r = store_tx(rq->db, STORE_WRITE, taken_tx, &l);
+
+	if (r == 0 && (!l.a.link_user || !l.a.assertion))
+		r = -ENOENT;
+	if (r == 0)
+		r = sso_assertion_unpack(l.a.assertion, &said);
+	if (r == -ENOENT || r == -EBADMSG || (r == 0 && said.connection != c->id))
+		sso_flow_refuse(rq, rp, c, "state", NULL);
+	else if (r < 0)
+		reply_errno(rp, r);
+	else
+		settle(rq, rp, c, l.a.return_to, &said, l.a.link_user);
+	sso_attempt_clear(&l.a);
+}
+
+void sso_flow_link_post(struct request *rq, struct reply *rp)
+{
+	_cleanup_sso_connection_ struct sso_connection c = {0};
+
+	if (sso_flow_limited(rq, rp, false))
+		return;
+	int r = sso_flow_connection(rq, 0, &c);
+	if (r < 0)
+		sso_flow_no_connection(rq, rp, r);
+	else
+		link_do(rq, rp, &c);
+}
