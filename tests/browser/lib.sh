@@ -9,6 +9,7 @@
 
 BROWSER_SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 declare -A browser_pids=()
+declare -a BROWSER_RUN=()
 
 browser_start() { # NAME [OPTION...]
 	local name=$1 state=$T/browser-$1

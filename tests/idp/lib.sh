@@ -7,8 +7,9 @@
 #	idp_admin ADMIN METHOD /PATH [JSON]
 #	idp_stop PID
 # NAME names its log, $T/NAME.idp. $T is the test's folder; pids are added to the array cli_pids, whose
-# owner ends them (tests/cli/lib.sh does).
+# owner ends them (tests/cli/lib.sh does). IDP_RUN, an array, is put before the programs: in which network.
 
+declare -a IDP_RUN=()
 IDP_SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 idp_field() { python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
@@ -19,7 +20,7 @@ idp_start() {
 	shift 2
 	dir=$("$IDP_SOURCE/install.sh") || return 1
 	: >"$out"
-	node "$dir/$program" "$@" >"$out" 2>"$log" &
+	"${IDP_RUN[@]}" node "$dir/$program" "$@" >"$out" 2>"$log" &
 	IDP_PID=$!
 	cli_pids+=("$IDP_PID")
 	for _ in $(seq 400); do
@@ -45,7 +46,7 @@ saml_start() { # NAME OPTION...
 }
 
 idp_admin() { # ADMIN METHOD /PATH [JSON]
-	curl -sS --noproxy '*' -X "$2" ${4:+--data "$4"} "$1$3"
+	"${IDP_RUN[@]}" curl -sS --noproxy '*' -X "$2" ${4:+--data "$4"} "$1$3"
 }
 
 idp_stop() { kill "$1" 2>/dev/null && wait "$1" 2>/dev/null; }

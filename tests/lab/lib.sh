@@ -183,6 +183,19 @@ lab_inside()
   trap 'lab_leave $?' EXIT
 }
 
+# For tests/secrets.sh: a host's journal, the audit table, and which values are secret.
+lab_keep_logs()
+{
+  local root
+  root=$(host_root "$1")
+  [ -n "${TEST_LOGS:-}" ] && [ -n "$(host_init "$1")" ] || return 0
+  host_run "$1" journalctl --no-pager --output=short-precise >"$LAB_LOG/journal-$1.log" 2>/dev/null
+  "$LAB_SOURCE/tests/keep-logs.sh" "$root/var/lib/prism-central"
+  "$LAB_SOURCE/tests/keep-logs.sh" "$root/var/lib/prism"
+  "$LAB_SOURCE/tests/keep-logs.sh" "$root/etc/ssh"
+  "$LAB_SOURCE/tests/keep-logs.sh" "$root/home"
+}
+
 # A script may define lab_at_exit RC to say its last words while the hosts still live.
 lab_leave()
 {
@@ -193,8 +206,10 @@ lab_leave()
     lab_at_exit "$1"
   fi
   for name in $(host_names); do
+    lab_keep_logs "$name"
     host_kill "$name"
   done
+  [ -z "${TEST_LOGS:-}" ] || "$LAB_SOURCE/tests/keep-logs.sh" "$LAB_LOG"
   for name in "$LAB_DIR"/efs/*.pid; do
     [ ! -e "$name" ] || efs_stop "$(basename "$name" .pid)"
   done
@@ -357,6 +372,15 @@ host_network()
   ip -n "$(net_name "$name")" link set eth0 up
 }
 
+# net_run NAME COMMAND...: a program of this machine in that host's network, or in a network that
+# host_network has made for nobody else.
+net_run()
+{
+  local name=$1
+  shift
+  nsenter --net="/run/netns/$(net_name "$name")" -- "$@" 9>&-
+}
+
 # host_unplug NAME, host_plug NAME: pull its cable, put it back.
 host_unplug() { ip -n "$(net_name switch)" link set "to-$1" down; }
 host_plug() { ip -n "$(net_name switch)" link set "to-$1" up; }
@@ -379,6 +403,7 @@ host_prepare()
   cat >"$dir/root/etc/hosts" <<X
 127.0.0.1 localhost $1
 $LAB_NET.2 central
+$LAB_NET.3 idp
 $LAB_NET.11 ws1
 $LAB_NET.12 ws2
 $LAB_NET.50 client

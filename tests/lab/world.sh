@@ -10,6 +10,14 @@
 #	world_person chen		# an account of that name on the client machine
 #	as chen prism whoami		# run as that person there
 #	world_enrol PROJECT		# both workstations into that project
+#
+# The institution's login, after lab_network and before world_central:
+#	world_campus			# a network "idp" with a certificate and a name server
+#	world_op			# (after world_central) an OpenID provider there
+#	world_sso			# chen connects it: the connection "campus"
+#	world_browser NAME		# a real browser on the client machine: browser NAME COMMAND...
+#	campus_login NAME PERSON	# fills in the institution's login page in that browser
+#	idp_admin "$OP_ADMIN" ...	# what the institution's administrator does (tests/idp/README.md)
 
 WORLD_PASSWORD=correct-horse-battery-9
 WORLD_URL=https://central:8443
@@ -53,6 +61,7 @@ world_healthy() { host_run central curl -fsS --unix-socket /run/prism-central/ht
 world_central()
 {
   printf '[server]\nurl = %s\n' "$WORLD_URL" >"$(host_root central)/etc/prism/central.conf"
+  [ -z "${WORLD_CAMPUS:-}" ] || world_central_campus || return 1
   host_run central systemctl restart prism-central || return 1
   echo "$WORLD_PASSWORD" >"$(host_root central)/run-password"
   host_sh central 'prism_password=$(cat /run-password); rm /run-password
@@ -61,11 +70,7 @@ world_central()
 }
 
 # What recognises the service: SHA-256 of its public key, as its administrator would tell it.
-world_pin()
-{
-  openssl x509 -in "$(host_root central)/var/lib/prism-central/tls.crt" -noout -pubkey |
-    openssl pkey -pubin -outform DER | openssl dgst -sha256 -binary | base64
-}
+world_pin() { certificate_pin "$(host_root central)/var/lib/prism-central/tls.crt"; }
 
 world_person()
 {
@@ -103,6 +108,122 @@ world_enrol()
     [ -n "$token" ] && host_run $host prism-sync enroll --token "$token" --name $host || return 1
   done
 }
+
+# ---- the institution -----------------------------------------------------------------------------
+
+WORLD_ISSUER=https://idp:8443
+WORLD_CLIENT_SECRET=campus-client-secret-4711
+
+# The lab's folder is what the libraries call $T; its process namespace ends what they start.
+# shellcheck disable=SC2034
+T=$LAB_DIR cli_pids=()
+# shellcheck source=tests/idp/lib.sh
+. "$LAB_SOURCE/tests/idp/lib.sh"
+# shellcheck source=tests/browser/lib.sh
+. "$LAB_SOURCE/tests/browser/lib.sh"
+
+certificate_pin() # FILE: SHA-256 of its public key
+{
+  openssl x509 -in "$1" -noout -pubkey | openssl pkey -pubin -outform DER | openssl dgst -sha256 -binary | base64
+}
+
+world_campus()
+{
+  local dir=$LAB_DIR/campus
+  mkdir -p "$dir"
+  host_network idp $LAB_NET.3
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=idp \
+    -addext subjectAltName=DNS:idp -keyout "$dir/key" -out "$dir/certificate" 2>/dev/null || return 1
+  : >"$dir/zone"
+  net_run idp python3 "$LAB_SOURCE/tests/idp/dns.py" $LAB_NET.3:53 "$dir/zone" >"$dir/dns" 2>&1 &
+  WORLD_CAMPUS=$dir
+}
+
+# What the service must know of it: whom to trust, whom to ask, and a key to seal secrets with.
+world_central_campus()
+{
+  host_put central "$WORLD_CAMPUS/certificate" /etc/prism/campus.crt
+  host_sh central 'prism-central secrets new-key >/etc/prism/master.keys 2>/dev/null &&
+    chmod 600 /etc/prism/master.keys && chown prism-central: /etc/prism/master.keys' || return 1
+  cat >>"$(host_root central)/etc/prism/central.conf" <<X
+[secrets]
+master_keys = /etc/prism/master.keys
+[sso]
+ca_file = /etc/prism/campus.crt
+private_addresses = yes
+dns = $LAB_NET.3
+X
+}
+
+# The provider, which knows the service, whose certificate it trusts when it tells of a logout.
+world_op()
+{
+  local client
+  client=$(printf '{"client_id": "prism", "client_secret": "%s", "redirect_uris": ["%s/sso/campus/callback"],
+    "backchannel_logout_uri": "%s/sso/campus/logout"}' "$WORLD_CLIENT_SECRET" "$WORLD_URL" "$WORLD_URL")
+  # What "central" and "idp" are, for the programs of this machine that run in the lab's networks.
+  printf '127.0.0.1 localhost\n%s.2 central\n%s.3 idp\n' $LAB_NET $LAB_NET >"$WORLD_CAMPUS/hosts"
+  mount --bind "$WORLD_CAMPUS/hosts" /etc/hosts
+  IDP_RUN=(nsenter --net="/run/netns/$(net_name idp)" --)
+  op_start op --listen $LAB_NET.3:8443 --name idp --cert "$WORLD_CAMPUS/certificate" --key "$WORLD_CAMPUS/key" \
+    --ca "$(host_root central)/var/lib/prism-central/tls.crt" --client "$client"
+}
+
+world_sso()
+{
+  local shown
+  echo "$WORLD_CLIENT_SECRET" >"$(host_root client)/home/chen/client.password"
+  as chen prism sso add campus --type oidc --name "Example University" --issuer $WORLD_ISSUER --client-id prism \
+    --client-secret-file client.password --scopes "openid email profile groups" &&
+    shown=$(as chen prism sso domain add example.edu --connection campus --json) &&
+    printf '%s %s\n' "$(world_field record_name <<<"$shown")" "$(world_field record_value <<<"$shown")" \
+      >"$WORLD_CAMPUS/zone" &&
+    as chen prism sso domain verify example.edu &&
+    as chen prism sso edit campus --enabled yes
+}
+
+# shellcheck disable=SC2034 # for tests/browser/lib.sh
+world_browser() # NAME
+{
+  BROWSER_RUN=(env TMPDIR=/run nsenter --net="/run/netns/$(net_name client)" --)
+  browser_start "$1" --pin "$(world_pin)" --pin "$(certificate_pin "$WORLD_CAMPUS/certificate")" \
+    --map central=$LAB_NET.2 --map idp=$LAB_NET.3
+}
+
+campus_login() # BROWSER PERSON
+{
+  browser "$1" set '[name=username]' "$2" -- type '[name=password]' "$2-at-campus" -- click '#login'
+}
+
+# ---- terminals -----------------------------------------------------------------------------------
+
+# on_client PERSON COMMAND...: the words that run it on the client machine, in the array on_client
+on_client()
+{
+  local person=$1
+  shift
+  on_client=(setpriv --bounding-set=-sys_time -- nsenter --target "$(host_init client)"
+    --mount --uts --ipc --net --pid --cgroup -- env -i PATH=/usr/bin:/bin HOME="/home/$person" USER="$person"
+    TERM=xterm LANG=C.UTF-8 runuser -u "$person" -- env -C "/home/$person" "$@")
+}
+
+# terminal_start NAME PERSON COMMAND...: on the client machine, on a terminal of its own
+terminal_start()
+{
+  local name=$1
+  shift
+  rm -f "$LAB_DIR/terminal-$name".*
+  on_client "$@"
+  python3 "$LAB_SOURCE/tests/lab/terminal.py" "$LAB_DIR/terminal-$name" "${on_client[@]}" 9>&- &
+}
+terminal_screen() { tr -d '\r' <"$LAB_DIR/terminal-$1.screen" 2>/dev/null; }
+terminal_shows() { terminal_screen "$1" | grep -qE -- "$2"; } # NAME PATTERN
+terminal_wait() { wait_for "$2" terminal_shows "$1" "$3"; }   # NAME SECONDS PATTERN
+terminal_type() { printf '%s\n' "${2:-}" >"$LAB_DIR/terminal-$1.keys"; } # NAME [TEXT]: and Enter
+# NAME SECONDS: its command's exit status
+terminal_end() { wait_for "$2" test -s "$LAB_DIR/terminal-$1.status" && cat "$LAB_DIR/terminal-$1.status"; }
+
+# ---- logins --------------------------------------------------------------------------------------
 
 # ssh as somebody with their prism key; plain ssh, no prism command in it.
 ssh_to() # PERSON HOST COMMAND...
