@@ -12,11 +12,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { CONNECTIONS_MAX = 64, IDLE_MS = 30000, TICK_USEC = 1000000 };
+enum { CONNECTIONS_MAX = 640, BACKLOG = 256, IDLE_MS = 30000, TICK_USEC = 1000000 };
 
 struct connection {
 	struct agent_server *server;
-	int fd; /* -1: free */
+	struct connection *next;
+	int fd; /* -1: closed, and freed when nobody can be looking at it */
 	sd_event_source *io;
 	int64_t end;
 	uint64_t ticket; /* of the request that waits for its reply; 0: none */
@@ -30,16 +31,45 @@ struct agent_server {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	struct agent_calls calls;
 	uint64_t next_ticket;
-	struct connection connections[CONNECTIONS_MAX];
+	struct connection *connections;
+	size_t n; /* of those that are open */
 };
+
+/* Its login ends by a time of its own, which logins.c keeps. */
+static bool waits_for_login(const struct connection *c)
+{
+	return c->ticket != 0 && (c->verb == AGENT_LOGIN_START || c->verb == AGENT_LOGIN_WAIT);
+}
 
 static void drop(struct connection *c)
 {
+	const struct agent_server *s = c->server;
+	const uint64_t gone = waits_for_login(c) ? c->ticket : 0;
+
+	if (c->fd < 0)
+		return;
 	c->io = sd_event_source_disable_unref(c->io);
-	if (c->fd >= 0)
-		close(c->fd);
+	close(c->fd);
 	c->fd = -1;
 	c->ticket = 0;
+	c->server->n--;
+	if (gone != 0)
+		s->calls.gone(s->calls.arg, gone);
+}
+
+/* Where no function has a connection in its hands. */
+static void sweep(struct agent_server *s)
+{
+	for (struct connection **at = &s->connections; *at != NULL;) {
+		struct connection *c = *at;
+
+		if (c->fd >= 0) {
+			at = &c->next;
+			continue;
+		}
+		*at = c->next;
+		free(c);
+	}
 }
 
 static void reply(struct connection *c, const struct agent_reply *r)
@@ -115,6 +145,22 @@ static void do_release(struct connection *c, const struct agent_request *rq)
 	reply_result(c, rc, text);
 }
 
+static void do_login(struct connection *c, const struct agent_request *rq)
+{
+	struct agent_server *s = c->server;
+	char text[AGENT_TEXT_MAX] = "";
+
+	c->ticket = ++s->next_ticket;
+	later(c, s->calls.login(s->calls.arg, rq, c->ticket, text), text);
+}
+
+static void do_login_end(struct connection *c, const struct agent_request *rq)
+{
+	char text[AGENT_TEXT_MAX] = "";
+
+	reply_result(c, c->server->calls.login(c->server->calls.arg, rq, 0, text), text);
+}
+
 static const struct {
 	uint16_t verb;
 	void (*run)(struct connection *c, const struct agent_request *rq);
@@ -124,6 +170,9 @@ static const struct {
     {AGENT_ENSURE_HOME, do_home},
     {AGENT_SYNC, do_sync},
     {AGENT_RELEASE, do_release},
+    {AGENT_LOGIN_START, do_login},
+    {AGENT_LOGIN_WAIT, do_login},
+    {AGENT_LOGIN_END, do_login_end},
 };
 
 static void run(struct connection *c, const void *packet, size_t n)
@@ -170,18 +219,34 @@ static bool is_root(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) == 0 && who.uid == 0;
 }
 
-static struct connection *free_slot(struct agent_server *s)
+/* Make room: the one that goes first. Those of logins stay, and are fewer than there is room. */
+static void drop_oldest(struct agent_server *s)
 {
-	struct connection *oldest = &s->connections[0];
+	struct connection *oldest = NULL;
 
-	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
-		if (s->connections[i].fd < 0)
-			return &s->connections[i];
-		if (s->connections[i].end < oldest->end)
-			oldest = &s->connections[i];
-	}
-	drop(oldest);
-	return oldest;
+	for (struct connection *c = s->connections; c != NULL; c = c->next)
+		if (c->fd >= 0 && !waits_for_login(c) && (oldest == NULL || c->end < oldest->end))
+			oldest = c;
+	if (oldest != NULL)
+		drop(oldest);
+}
+
+static struct connection *connection_new(struct agent_server *s, int fd)
+{
+	struct connection *c;
+
+	if (s->n >= CONNECTIONS_MAX)
+		drop_oldest(s);
+	c = s->n < CONNECTIONS_MAX ? calloc(1, sizeof(*c)) : NULL;
+	if (c == NULL)
+		return NULL;
+	c->server = s;
+	c->fd = fd;
+	c->end = clock_mono_ms() + IDLE_MS;
+	c->next = s->connections;
+	s->connections = c;
+	s->n++;
+	return c;
 }
 
 static int on_connect(sd_event_source *source, int fd, uint32_t revents, void *arg)
@@ -196,12 +261,11 @@ static int on_connect(sd_event_source *source, int fd, uint32_t revents, void *a
 		close(new);
 		return 0;
 	}
-	struct connection *c = free_slot(s);
+	struct connection *c = connection_new(s, new);
 
-	c->server = s;
-	c->fd = new;
-	c->end = clock_mono_ms() + IDLE_MS;
-	if (sd_event_add_io(s->event, &c->io, new, EPOLLIN, on_packet, c) < 0)
+	if (c == NULL)
+		close(new);
+	else if (sd_event_add_io(s->event, &c->io, new, EPOLLIN, on_packet, c) < 0)
 		drop(c);
 	return 0;
 }
@@ -210,18 +274,39 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct agent_server *s = arg;
 
-	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
-		if (s->connections[i].fd >= 0 && clock_mono_ms() > s->connections[i].end)
-			drop(&s->connections[i]);
+	sweep(s);
+	for (struct connection *c = s->connections; c != NULL; c = c->next)
+		if (!waits_for_login(c) && clock_mono_ms() > c->end)
+			drop(c);
 	sd_event_source_set_time_relative(source, TICK_USEC);
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
+static struct connection *find_ticket(struct agent_server *s, uint64_t ticket)
+{
+	for (struct connection *c = s->connections; c != NULL && ticket != 0; c = c->next)
+		if (c->fd >= 0 && c->ticket == ticket)
+			return c;
+	return NULL;
+}
+
 void agent_server_reply(struct agent_server *s, uint64_t ticket, int result, const char *text)
 {
-	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
-		if (s->connections[i].fd >= 0 && s->connections[i].ticket == ticket)
-			reply_result(&s->connections[i], result, text);
+	struct connection *c = find_ticket(s, ticket);
+
+	if (c != NULL)
+		reply_result(c, result, text);
+}
+
+void agent_server_answer(struct agent_server *s, uint64_t ticket, const struct agent_reply *r)
+{
+	struct connection *c = find_ticket(s, ticket);
+	struct agent_reply whole = *r;
+
+	if (c == NULL)
+		return;
+	whole.verb = c->verb;
+	reply(c, &whole);
 }
 
 /*
@@ -240,7 +325,7 @@ static int listen_at(struct agent_server *s)
 		return -errno;
 	unlink(addr.sun_path);
 	if (fchmod(s->fd, 0600) < 0 || bind(s->fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
-	    chmod(addr.sun_path, 0600) < 0 || listen(s->fd, 64) < 0 ||
+	    chmod(addr.sun_path, 0600) < 0 || listen(s->fd, BACKLOG) < 0 ||
 	    rename(addr.sun_path, s->path) < 0) {
 		int rc = -errno;
 
@@ -260,8 +345,6 @@ int agent_server_new(
 	s->event = e;
 	s->calls = *calls;
 	s->fd = -1;
-	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
-		s->connections[i].fd = -1;
 	int n = snprintf(s->path, sizeof(s->path), "%s", path);
 	int rc = n < 0 || (size_t)n >= sizeof(s->path) ? -ENAMETOOLONG : listen_at(s);
 
@@ -282,9 +365,9 @@ void agent_server_free(struct agent_server *s)
 {
 	if (s == NULL)
 		return;
-	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
-		if (s->connections[i].fd >= 0)
-			drop(&s->connections[i]);
+	for (struct connection *c = s->connections; c != NULL; c = c->next)
+		drop(c);
+	sweep(s);
 	sd_event_source_disable_unref(s->io);
 	sd_event_source_disable_unref(s->timer);
 	if (s->fd >= 0) {

@@ -4,7 +4,8 @@
 
 /*
  * The server's side of lib/agent: who may ask (uid 0 by SO_PEERCRED), how long a connection may
- * last, and the table of verbs. Every request gets exactly one reply.
+ * last, and the table of verbs. Every request gets exactly one reply. When there are too many
+ * connections the oldest goes, but none that waits for a device login.
  */
 #include <systemd/sd-event.h>
 #include "agent/agent.h"
@@ -21,6 +22,12 @@ struct agent_calls {
 	int (*sync)(void *arg, uint64_t ticket);
 	/* 0 or -errno, and a sentence for the person. */
 	int (*release)(void *arg, const char *user, char text[static AGENT_TEXT_MAX]);
+	/* Device logins (logins.h). 0: the reply comes by the ticket; -errno now, with a sentence.
+	 */
+	int (*login)(void *arg, const struct agent_request *rq, uint64_t ticket,
+	    char text[static AGENT_TEXT_MAX]);
+	/* The connection of such a ticket has closed before its reply. */
+	void (*gone)(void *arg, uint64_t ticket);
 };
 
 int agent_server_new(
@@ -29,5 +36,7 @@ void agent_server_free(struct agent_server *s);
 
 /* Answer a kept ticket; one whose connection is gone is ignored. */
 void agent_server_reply(struct agent_server *s, uint64_t ticket, int result, const char *text);
+/* The same with all that a reply has; its verb is filled in. */
+void agent_server_answer(struct agent_server *s, uint64_t ticket, const struct agent_reply *r);
 
 #endif

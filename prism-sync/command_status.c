@@ -119,6 +119,16 @@ static void print_feeds(const json_t *j)
 		text(f, "subject"), number(f, "uid"), text(f, "project"), text(f, "subject"));
 }
 
+static void print_logins(const json_t *j)
+{
+	const json_int_t n = number(json_object_get(j, "logins"), "waiting");
+
+	if (n > 0)
+		printf("Logins           %" JSON_INTEGER_FORMAT
+		       " waiting for their approval in a browser\n",
+		    n);
+}
+
 static void print_problems(const json_t *j)
 {
 	const json_t *homes = json_object_get(j, "homes");
@@ -168,6 +178,7 @@ int command_status(const struct globals *g, int argc, char **argv)
 	print_generation(j);
 	print_feeds(j);
 	print_problems(j);
+	print_logins(j);
 	return 0;
 }
 

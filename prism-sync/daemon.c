@@ -190,6 +190,8 @@ static int on_link(sd_event_source *s, int fd, uint32_t revents, void *arg)
 			take_polled(a);
 		else if (a->reader.type == LINK_SYNCED)
 			take_synced(a);
+		else
+			login_message(a);
 		link_reader_next(&a->reader);
 		if (big)
 			malloc_trim(0);
@@ -343,7 +345,9 @@ static int start_services(struct agent *a)
 	    .status = call_status,
 	    .ensure_home = call_home,
 	    .sync = call_sync,
-	    .release = call_release};
+	    .release = call_release,
+	    .login = login_call,
+	    .gone = login_gone};
 	int rc = homes_new(a->event, &a->config, &a->paths, &a->homes);
 
 	if (rc == 0)
@@ -352,6 +356,8 @@ static int start_services(struct agent *a)
 		rc = schedule_sessions(a);
 	if (rc == 0)
 		rc = schedule_start(a);
+	if (rc == 0)
+		rc = login_start(a);
 	if (rc == 0)
 		rc = agent_server_new(a->event, a->paths.socket, &calls, &a->server);
 	if (rc == 0)
@@ -432,6 +438,7 @@ int daemon_run(const struct run_options *o)
 	rc = sd_event_loop(a.event);
 	sd_notify(0, "STOPPING=1");
 	agent_server_free(a.server);
+	logins_free(a.logins);
 	close(a.link);
 	homes_free(a.homes);
 	sessions_free(a.sessions);

@@ -13,6 +13,7 @@
 #include "homes.h"
 #include "intake.h"
 #include "link.h"
+#include "logins.h"
 #include "paths.h"
 #include "refuse.h"
 #include "sessions.h"
@@ -46,6 +47,7 @@ struct agent {
 	sd_event *event;
 	struct homes *homes;
 	struct sessions *sessions;
+	struct logins *logins;
 	struct agent_server *server;
 
 	int link;
@@ -75,6 +77,13 @@ int schedule_sessions(struct agent *a);
 void schedule_stop(struct agent *a);
 /* Publish if something differs and nothing speaks against it; otherwise later. */
 void schedule_publish(struct agent *a);
+
+/* login.c: make a->logins; the verbs of the socket; the messages of the network half. */
+int login_start(struct agent *a);
+int login_call(
+    void *arg, const struct agent_request *rq, uint64_t ticket, char text[static AGENT_TEXT_MAX]);
+void login_gone(void *arg, uint64_t ticket);
+void login_message(struct agent *a);
 
 /* status.c */
 void status_json(const struct agent *a, struct buf *b);

@@ -383,6 +383,9 @@ static int take_answer(struct enroll *e, const json_t *j, struct trust *t)
 	snprintf(e->identity.pin, sizeof(e->identity.pin), "%s", e->token.pin);
 	snprintf(e->identity.host_id, sizeof(e->identity.host_id), "%s", host);
 	snprintf(e->identity.name, sizeof(e->identity.name), "%s", name);
+	snprintf(t->url, sizeof(t->url), "%s", e->token.url);
+	for (size_t n = strlen(t->url); n > 0 && t->url[n - 1] == '/'; n--)
+		t->url[n - 1] = '\0';
 	memcpy(t->recovery_id, e->token.recovery_key_id, FEED_KEY_ID_LEN);
 	memcpy(t->keys[0].key, e->token.feed_key, FEED_KEY_LEN);
 	t->keys[0].role = TRUST_CURRENT;

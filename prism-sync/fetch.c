@@ -9,11 +9,12 @@
 #include "base/attr.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/secret.h"
 #include "base/wire.h"
 #include "fetch.h"
 #include "fetch_central.h"
+#include "fetch_login.h"
 #include "link.h"
+#include "net_wait.h"
 
 enum { BACKOFF_FIRST = 200, BACKOFF_MAX = 30000, QUICK_MS = 200, REPORT_RETRY_MS = 2000 };
 
@@ -33,6 +34,7 @@ struct net {
 	size_t report_len;
 	bool sync;
 	uint32_t sync_tag;
+	struct fetch_login *logins;
 };
 
 static int net_send(struct net *n, enum link_type type, const struct buf *b)
@@ -53,31 +55,6 @@ static int send_frame(void *arg, const void *msg, size_t len)
 
 	pthread_mutex_unlock(&n->send_lock);
 	return rc;
-}
-
-/* Wait on the condition for at most ms; the lock is held. */
-static void wait_ms(struct net *n, int64_t ms)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	ts.tv_sec += ms / 1000;
-	ts.tv_nsec += ms % 1000 * 1000000;
-	if (ts.tv_nsec >= 1000000000) {
-		ts.tv_sec++;
-		ts.tv_nsec -= 1000000000;
-	}
-	pthread_cond_timedwait(&n->changed, &n->lock, &ts);
-}
-
-/* Half of the delay is chance, so that a thousand hosts do not come back in the same moment. */
-static int64_t jitter(int64_t ms)
-{
-	uint32_t r = 0;
-
-	if (secret_random(&r, sizeof(r)) < 0)
-		return ms;
-	return ms / 2 + (int64_t)(r % (uint32_t)(ms / 2 + 1));
 }
 
 static int poll_now(struct net *n, struct central *c, long wait, struct central_answer *a)
@@ -121,11 +98,11 @@ static void note_clock(int64_t date, int64_t *said)
 /* Sleep, unless somebody wants a poll at once. */
 static void back_off(struct net *n, int64_t ms)
 {
-	int64_t end = clock_mono_ms() + jitter(ms), left;
+	int64_t end = clock_mono_ms() + net_wait_jitter(ms), left;
 
 	pthread_mutex_lock(&n->lock);
 	while (!n->poke && (left = end - clock_mono_ms()) > 0)
-		wait_ms(n, left);
+		net_wait_ms(&n->changed, &n->lock, left);
 	n->poke = false;
 	pthread_mutex_unlock(&n->lock);
 }
@@ -151,7 +128,7 @@ static void *poller(void *arg)
 	uint64_t seq = wait_have(n, 0, &progress);
 	int64_t skew_said = 0;
 
-	if (central_new(n->config, n->identity, &n->token, &n->token_lock, &c) < 0)
+	if (central_new(n->config, n->identity, &n->token, &n->token_lock, CENTRAL_PATIENT, &c) < 0)
 		_exit(1);
 	for (;;) {
 		struct central_answer a = {.date = 0};
@@ -217,12 +194,12 @@ static void *messenger(void *arg)
 	struct central *c = NULL;
 	bool failed = false;
 
-	if (central_new(n->config, n->identity, &n->token, &n->token_lock, &c) < 0)
+	if (central_new(n->config, n->identity, &n->token, &n->token_lock, CENTRAL_PATIENT, &c) < 0)
 		_exit(1);
 	for (;;) {
 		pthread_mutex_lock(&n->lock);
 		if (failed)
-			wait_ms(n, jitter(REPORT_RETRY_MS));
+			net_wait_ms(&n->changed, &n->lock, net_wait_jitter(REPORT_RETRY_MS));
 		while (!n->sync && n->report == NULL)
 			pthread_cond_wait(&n->changed, &n->lock);
 		bool sync = n->sync;
@@ -284,37 +261,45 @@ static void take_message(struct net *n, struct link_reader *r)
 	pthread_mutex_unlock(&n->lock);
 }
 
+static int send_login(void *arg, enum link_type type, const struct buf *b)
+{
+	return net_send(arg, type, b);
+}
+
 static int net_init(struct net *n)
 {
-	pthread_condattr_t attr;
+	const struct fetch_login_site site = {.config = n->config,
+	    .identity = n->identity,
+	    .token = &n->token,
+	    .token_lock = &n->token_lock,
+	    .send = send_login,
+	    .arg = n};
 
-	if (pthread_condattr_init(&attr) != 0 ||
-	    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) != 0 ||
-	    pthread_cond_init(&n->changed, &attr) != 0 || pthread_mutex_init(&n->lock, NULL) != 0 ||
-	    pthread_mutex_init(&n->send_lock, NULL) != 0)
+	if (pthread_mutex_init(&n->send_lock, NULL) != 0 ||
+	    pthread_mutex_init(&n->token_lock, NULL) != 0)
 		return -ENOMEM;
-	return 0;
+	const int rc = net_wait_init(&n->lock, &n->changed);
+
+	return rc < 0 ? rc : fetch_login_new(&site, &n->logins);
 }
 
 int fetch_main(int fd, const struct config *c, const struct identity *id)
 {
 	static struct net n;
 	struct link_reader r = {.have = 0};
-	pthread_attr_t attr;
-	pthread_t t;
 	int rc;
 
 	n.fd = fd;
 	n.config = c;
 	n.identity = id;
-	if (net_init(&n) < 0 || pthread_attr_init(&attr) != 0)
-		return 1;
-	pthread_attr_setstacksize(&attr, 512 * 1024);
-	if (pthread_create(&t, &attr, poller, &n) != 0 ||
-	    pthread_create(&t, &attr, messenger, &n) != 0)
+	if (net_init(&n) < 0 || net_wait_thread(poller, &n) < 0 ||
+	    net_wait_thread(messenger, &n) < 0)
 		return 1;
 	while ((rc = link_read(&r, fd)) > 0) {
-		take_message(&n, &r);
+		if (r.type == LINK_LOGIN_START || r.type == LINK_LOGIN_END)
+			fetch_login_message(n.logins, r.type, r.body, r.len);
+		else
+			take_message(&n, &r);
 		link_reader_next(&r);
 	}
 	/* The other threads may be in the middle of a request: the process ends them. */

@@ -14,9 +14,9 @@
 #include "feed/feed.h"
 #include "fetch_central.h"
 
-#define API_PATH       "/api/v1/hosts/self/"
 #define REQUEST_MS     20000
-#define SMALL_MAX      65536
+#define QUICK_MS       4000
+#define QUICK_CONNECT  2000
 #define ASSERTION_LIFE 120
 /* An access token is renewed when two thirds of its life are over. */
 #define RENEW_NUM      2
@@ -37,7 +37,7 @@ static void json_freep(json_t **j)
 }
 
 int central_new(const struct config *c, const struct identity *id, struct central_token *token,
-    pthread_mutex_t *lock, struct central **ret)
+    pthread_mutex_t *lock, enum central_pace pace, struct central **ret)
 {
 	_cleanup_free_ struct central *new = calloc(1, sizeof(*new));
 	struct http_options o = {
@@ -48,7 +48,8 @@ int central_new(const struct config *c, const struct identity *id, struct centra
 					: NULL,
 	    .proxy = c->proxy_given ? c->proxy : NULL,
 	    .user_agent = "prism-sync/" PRISM_VERSION,
-	    .timeout_ms = REQUEST_MS,
+	    .timeout_ms = pace == CENTRAL_QUICK ? QUICK_MS : REQUEST_MS,
+	    .connect_ms = pace == CENTRAL_QUICK ? QUICK_CONNECT : 0,
 	};
 
 	if (new == NULL)
@@ -155,7 +156,7 @@ static int new_token(struct central *c, struct central_answer *a)
 	for (int i = 0; i < 2 && rc == -EACCES; i++) {
 		struct http_response r;
 
-		http_response_init(&r, SMALL_MAX);
+		http_response_init(&r, CENTRAL_SMALL);
 		rc = ask_token(c, now + skew, &r);
 		if (rc < 0 || r.status != 200)
 			explain(a, &r, "getting an access token");
@@ -193,9 +194,16 @@ static int use_token(struct central *c, bool renew, struct central_answer *a)
 	return rc;
 }
 
-/* A request with the token; a refused one is tried once more with a new token. */
-static int request(struct central *c, const char *method, const char *path, const json_t *body,
-    long extra_ms, struct http_response *r, struct central_answer *a)
+static int send_request(
+    struct central *c, const struct central_request *rq, struct http_response *r)
+{
+	if (rq->form != NULL)
+		return http_request_form(c->http, rq->path, rq->form, r);
+	return http_request(c->http, rq->method, rq->path, rq->body, rq->extra_ms, r);
+}
+
+int central_request(struct central *c, const struct central_request *rq, struct http_response *r,
+    struct central_answer *a)
 {
 	for (int attempt = 0;; attempt++) {
 		int rc = use_token(c, attempt > 0, a);
@@ -203,9 +211,9 @@ static int request(struct central *c, const char *method, const char *path, cons
 		if (rc == -EACCES)
 			return not_known(a);
 		if (rc == 0)
-			rc = http_request(c->http, method, path, body, extra_ms, r);
+			rc = send_request(c, rq, r);
 		if (rc < 0 && a->why[0] == '\0')
-			explain(a, r, method);
+			explain(a, r, rq->method);
 		if (rc < 0)
 			return rc;
 		if (r->date != 0)
@@ -241,7 +249,7 @@ static int give_frames(
 	return 0;
 }
 
-static int status_error(const struct http_response *r, const char *what, struct central_answer *a)
+int central_status_error(const struct http_response *r, const char *what, struct central_answer *a)
 {
 	explain(a, r, what);
 	if (r->status == 401 || r->status == 403 || r->status == 404)
@@ -255,14 +263,16 @@ int central_poll(struct central *c, const char *query, long wait_seconds,
 	char path[20000];
 	struct http_response r;
 
-	snprintf(path, sizeof(path), API_PATH "feed?%s&wait=%ld", query, wait_seconds);
+	snprintf(path, sizeof(path), CENTRAL_PATH "feed?%s&wait=%ld", query, wait_seconds);
 	/* A long message comes alone, behind its length. */
 	http_response_init(&r, c->max_feed + 4);
-	int rc = request(c, "GET", path, NULL, wait_seconds * 1000, &r, ret);
+	const struct central_request rq = {
+	    .method = "GET", .path = path, .extra_ms = wait_seconds * 1000};
+	int rc = central_request(c, &rq, &r, ret);
 
 	if (rc == 0)
 		rc = r.status == 200 ? give_frames(&r, frame, arg)
-				     : status_error(&r, "polling", ret);
+				     : central_status_error(&r, "polling", ret);
 	if (rc == -EBADMSG)
 		snprintf(
 		    ret->why, sizeof(ret->why), "the service's answer is cut off or malformed");
@@ -281,11 +291,13 @@ int central_report(struct central *c, const void *json, size_t len, struct centr
 
 	if (j == NULL)
 		return -EINVAL;
-	http_response_init(&r, SMALL_MAX);
-	int rc = request(c, "POST", API_PATH "report", j, 0, &r, ret);
+	http_response_init(&r, CENTRAL_SMALL);
+	const struct central_request rq = {
+	    .method = "POST", .path = CENTRAL_PATH "report", .body = j};
+	int rc = central_request(c, &rq, &r, ret);
 
 	if (rc == 0 && r.status / 100 != 2)
-		rc = status_error(&r, "reporting", ret);
+		rc = central_status_error(&r, "reporting", ret);
 	http_response_free(&r);
 	return rc;
 }

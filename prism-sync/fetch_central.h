@@ -9,6 +9,8 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "api/http_client.h"
+#include "base/buf.h"
 #include "config.h"
 #include "identity.h"
 
@@ -22,11 +24,14 @@ struct central_answer {
 	char why[256]; /* what failed, for a person */
 };
 
+/* How long a request may take: as long as a report needs, or while somebody stands at the door. */
+enum central_pace { CENTRAL_PATIENT, CENTRAL_QUICK };
+
 struct central;
 
 /* "lock" guards *token. 0 or -errno. */
 int central_new(const struct config *c, const struct identity *id, struct central_token *token,
-    pthread_mutex_t *lock, struct central **ret);
+    pthread_mutex_t *lock, enum central_pace pace, struct central **ret);
 void central_free(struct central *c);
 
 /*
@@ -39,5 +44,24 @@ int central_poll(struct central *c, const char *query, long wait_seconds,
 
 /* 0, -EINVAL (the service does not take this report), or as above. */
 int central_report(struct central *c, const void *json, size_t len, struct central_answer *ret);
+
+/* ---- for fetch_device.c ---------------------------------------------------------------------- */
+
+#define CENTRAL_PATH  "/api/v1/hosts/self/"
+#define CENTRAL_SMALL 65536
+
+struct central_request {
+	const char *method, *path;
+	const json_t *body;
+	const char *form; /* instead of a body, posted */
+	long extra_ms;
+};
+
+/* With the access token; refused, it is tried once more with a new one. 0: there is an answer. */
+int central_request(struct central *c, const struct central_request *rq, struct http_response *r,
+    struct central_answer *ret);
+/* What an answer that is none of those hoped for means, and its explanation. */
+int central_status_error(
+    const struct http_response *r, const char *what, struct central_answer *ret);
 
 #endif

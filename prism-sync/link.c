@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/clock.h"
-#include "feed/feed.h"
+#include "feed/login.h"
 #include "link.h"
 
 static const size_t limits[LINK_TYPES] = {
@@ -17,6 +17,10 @@ static const size_t limits[LINK_TYPES] = {
     [LINK_HAVE] = 16384,
     [LINK_REPORT] = 1u << 20,
     [LINK_SYNC] = 16,
+    [LINK_LOGIN_START] = 1024,
+    [LINK_LOGIN_END] = 16,
+    [LINK_LOGIN_BEGUN] = 4096,
+    [LINK_LOGIN_DONE] = LOGIN_MAX + 64,
 };
 
 static int head_read(struct link_reader *r)

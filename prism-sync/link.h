@@ -22,11 +22,13 @@
  *	LINK_LOGIN_START u64 handle, str user, str service, str origin, u8[32] nonce, u32 life ms
  *	LINK_LOGIN_END	u64 handle: nobody waits any more
  *	from the network half
- *	LINK_LOGIN_BEGUN u64 handle, i32 result, str text, str url, str url with the code, str code,
- *			u8 side of the QR code, its rows as in agent/agent.h
- *	LINK_LOGIN_DONE	u64 handle, i32 result, u16 length, the signed statement of feed/login.h
+ *	LINK_LOGIN_BEGUN u64 handle, i32 result, str text (for the log); with result 0: str url, str
+ *			url with the code (or ""), str code
+ *	LINK_LOGIN_DONE	u64 handle, i32 result; with result 0: u16 length, the signed statement of
+ *			feed/login.h
  *
- * The root half believes nothing of it: frames are verified, texts are only shown.
+ * The root half believes nothing of it: frames and statements are verified, addresses must be the
+ * service's own (login_check.h), other texts are only shown.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -288,3 +288,20 @@ int sandbox_network(uid_t uid, gid_t gid)
 	rc = lock_files();
 	return rc < 0 ? rc : filter_network();
 }
+
+/* ---- painter --------------------------------------------------------------------------------- */
+
+int sandbox_painter(void)
+{
+	static const int allowed[] = {SCMP_SYS(write), SCMP_SYS(brk), SCMP_SYS(mmap),
+	    SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex),
+	    SCMP_SYS(exit_group)};
+	_cleanup_filter_ scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	int rc = ctx ? set_caps(0) : -ENOMEM;
+
+	for (size_t i = 0; i < ARRAY_SIZE(allowed) && rc == 0; i++)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
+	if (rc == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		rc = -errno;
+	return rc < 0 ? rc : seccomp_load(ctx);
+}

@@ -53,6 +53,14 @@ static int read_key(struct trust *t, const struct line *l)
 	return 0;
 }
 
+static int read_url(struct trust *t, const char *url)
+{
+	if (*url == '\0' || strlen(url) >= sizeof(t->url))
+		return -EBADMSG;
+	memcpy(t->url, url, strlen(url) + 1);
+	return 0;
+}
+
 static int read_pins(struct trust *t, char *text)
 {
 	struct line l;
@@ -63,6 +71,8 @@ static int read_pins(struct trust *t, char *text)
 			host = read_hex(l.words[1], t->host_id, sizeof(t->host_id));
 		else if (l.n == 2 && strcmp(l.words[0], "recovery") == 0)
 			read_hex(l.words[1], t->recovery_id, sizeof(t->recovery_id));
+		else if (l.n == 2 && strcmp(l.words[0], "url") == 0 && read_url(t, l.words[1]) == 0)
+			continue;
 		else if (l.n != 4 || strcmp(l.words[0], "key") != 0 || read_key(t, &l) < 0)
 			return -EBADMSG;
 	}
@@ -184,6 +194,8 @@ int trust_save_pins(const struct trust *t)
 	buf_add_str(&b, "\nrecovery ");
 	put_hex(&b, t->recovery_id, sizeof(t->recovery_id));
 	buf_add_char(&b, '\n');
+	if (t->url[0] != '\0')
+		buf_addf(&b, "url %s\n", t->url);
 	for (size_t i = 0; i < t->nkeys; i++) {
 		buf_addf(&b, "key %s ", roles[t->keys[i].role]);
 		put_hex(&b, t->keys[i].key, FEED_KEY_LEN);

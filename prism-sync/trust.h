@@ -4,7 +4,8 @@
 
 /*
  * What this host believes without being told again: the pinned keys of the feed, its own host id,
- * and for every feed the newest (epoch, revision) that it has seen, below which nothing is
+ * the address of the service (so that nobody but the service's own pages is shown to people who log
+ * in), and for every feed the newest (epoch, revision) that it has seen, below which nothing is
  * accepted any more. Two small text files in /var/lib/prism/trust, replaced whole and fsynced.
  *
  * MUST: a key is pinned at enrolment, or announced in a manifest that the current key signed; the
@@ -33,6 +34,7 @@ struct trust {
 	char dir[512];
 	uint8_t host_id[FEED_ID_LEN];
 	uint8_t recovery_id[FEED_KEY_ID_LEN];
+	char url[512]; /* without '/' at its end; "" where an older version enrolled this host */
 	struct trust_key keys[4];
 	size_t nkeys;
 	struct trust_floor *floors;

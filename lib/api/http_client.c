@@ -33,7 +33,7 @@ struct http_client {
 	char *auth; /* the Authorization line, a secret */
 	bool https, loopback, public_only;
 	bool refused; /* an address was, during this request */
-	long timeout_ms;
+	long timeout_ms, connect_ms;
 };
 
 /* ---- which addresses are allowed --------------------------------------------------------------*/
@@ -177,6 +177,7 @@ int http_client_new(const struct http_options *o, struct http_client **ret)
 		return -ENOMEM;
 	}
 	c->timeout_ms = o->timeout_ms > 0 ? o->timeout_ms : DEFAULT_MS;
+	c->connect_ms = o->connect_ms > 0 ? o->connect_ms : CONNECT_MS;
 	c->public_only = o->public_only;
 	if (strncmp(o->url, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
 		r = client_set_socket(c, o->url + strlen(UNIX_PREFIX));
@@ -356,7 +357,7 @@ static void set_transport(struct http_client *c, long extra_ms, char *errors)
 	curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(h, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, total);
-	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, total < CONNECT_MS ? total : CONNECT_MS);
+	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, total < c->connect_ms ? total : c->connect_ms);
 	curl_easy_setopt(h, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, open_socket);

@@ -34,6 +34,7 @@ struct http_options {
 				   environment, "": none */
 	const char *user_agent; /* "prism/0.1.0" */
 	long timeout_ms;	/* of one request; long polls add theirs */
+	long connect_ms;	/* of that, until the connection stands; 0: 15 s */
 	bool public_only;
 };
 

@@ -16,6 +16,15 @@
  *	mode ok|cut|hang|fail how polls are answered: whole, cut off, never, with 503
  *	stat		      "polls N tokens N reports N full N delta N beat N applied REVISION"
  *	report		      the last report
+ *	approve CODE|all, deny CODE|all, expire CODE|all   device logins (fake_logins.h)
+ *	slow N | pending N    the next N redemptions are answered so
+ *	wrong WHAT	      this part of the statements is wrong; "wrong no": none
+ *	projects SLUG...      what the statements list
+ *	pages URL	      where the pages of device logins are said to be; "pages own"
+ *	interval SECONDS
+ *	logins		      "begun N redeemed N polls N redeems N"
+ *	broken N	      the next N redemptions are answered with 503
+ *	removed 1|0	      this host is known no more
  *	quit
  */
 #include <arpa/inet.h>
@@ -26,7 +35,7 @@
 #include <sys/socket.h>
 #include <time.h>
 #include "base/encode.h"
-#include "sync/forge.h"
+#include "sync/fake_logins.h"
 
 #define CLIENTS 16
 
@@ -34,7 +43,8 @@ struct client {
 	int fd;
 	char in[70000];
 	size_t n;
-	bool parked;
+	bool parked, watches; /* a poll of the feed, of the logins */
+	long long after;
 	uint64_t manifest, epoch, revision;
 	bool has;
 	time_t until;
@@ -48,6 +58,8 @@ static unsigned polls, tokens, reports, fulls, deltas, beats;
 static unsigned long long applied;
 static char homes[128];
 static char mode[8] = "ok", last_report[70000];
+static bool removed;
+static int port;
 
 static void send_all(struct client *c, const void *p, size_t n)
 {
@@ -154,10 +166,95 @@ static void poll_request(struct client *c, const char *path)
 	serve_poll(c);
 }
 
+/* ---- device logins --------------------------------------------------------------------------- */
+
+static uint32_t uid_of(const char *name)
+{
+	for (size_t i = 0; i < forge.n; i++) {
+		struct feed_record r;
+		struct feed_member m;
+		struct wire w;
+
+		wire_init(&w, forge.records[i].whole.data, forge.records[i].whole.len);
+		if (forge.records[i].type == FEED_MEMBER && feed_next(&w, &r) == 1 &&
+		    feed_parse_member(&r, &m) == 0 && strcmp(m.name, name) == 0)
+			return r.subject;
+	}
+	return 0;
+}
+
+static void begin_request(struct client *c, const char *body)
+{
+	char json[2048], user[64] = "", url[64];
+
+	fake_form(body, "login_hint", user, sizeof(user));
+	const uint32_t uid = uid_of(user);
+
+	if (strcmp(mode, "fail") == 0) {
+		answer(c, "503 Busy", "", 0);
+		return;
+	}
+	if (strcmp(mode, "hang") == 0)
+		return;
+	if (uid == 0) {
+		answer(c, "400 Bad", "{\"error\":\"access_denied\"}", 25);
+		return;
+	}
+	snprintf(url, sizeof(url), "http://127.0.0.1:%d", port);
+	const int n = fake_begin(body, uid, url, json, sizeof(json));
+
+	if (n < 0)
+		answer(c, "400 Bad", "{\"error\":\"invalid_request\"}", 27);
+	else
+		answer(c, "200 OK", json, (size_t)n);
+}
+
+static void redeem_request(struct client *c, const char *body)
+{
+	char json[8192];
+
+	if (fake_broken > 0 && fake_broken--) {
+		answer(c, "503 Busy", "", 0);
+		return;
+	}
+	const char *status = fake_redeem(&forge, body, json, sizeof(json));
+
+	answer(c, status, json, strlen(json));
+}
+
+static void serve_watch(struct client *c)
+{
+	struct buf out = BUF_INIT(1 << 20);
+
+	if (strcmp(mode, "fail") == 0) {
+		c->watches = false;
+		answer(c, "503 Busy", "", 0);
+	} else if (fake_answered(c->after, &out) == 0 || time(NULL) >= c->until) {
+		c->watches = false;
+		answer(c, "200 OK", out.data, out.len);
+	}
+	buf_free(&out);
+}
+
+static void watch_request(struct client *c, const char *path)
+{
+	const char *wait = strstr(path, "wait="), *after = strstr(path, "after=");
+
+	fake_polls++;
+	c->until = time(NULL) + (wait ? atol(wait + 5) : 0);
+	c->after = after ? atoll(after + 6) : 0;
+	c->watches = true;
+	serve_watch(c);
+}
+
 static void token_request(struct client *c, const char *body)
 {
 	char json[200];
 
+	if (removed) {
+		answer(c, "401 No", "{\"error\":\"invalid_client\"}", 26);
+		return;
+	}
 	if (!strstr(body, "grant_type=client_credentials") || !strstr(body, "jwt-bearer") ||
 	    !strstr(body, "client_assertion=eyJ")) {
 		answer(c, "400 Bad", "{\"error\":\"invalid_request\"}", 27);
@@ -181,10 +278,19 @@ static bool authorized(const char *request)
 
 static void route(struct client *c, const char *body)
 {
-	if (strncmp(c->in, "POST /oauth2/token ", 19) == 0) {
+	const bool token = strncmp(c->in, "POST /oauth2/token ", 19) == 0;
+
+	if (token && !strstr(body, "device_code")) {
 		token_request(c, body);
-	} else if (!authorized(c->in)) {
+	} else if (removed || !authorized(c->in)) {
 		answer(c, "401 No", "{}", 2);
+	} else if (token) {
+		redeem_request(c, body);
+	} else if (strncmp(c->in, "POST /oauth2/device_authorization ", 34) == 0) {
+		begin_request(c, body);
+	} else if (strncmp(c->in, "GET /api/v1/hosts/self/logins?", 30) == 0) {
+		*strstr(c->in, " HTTP/") = '\0';
+		watch_request(c, c->in);
 	} else if (strncmp(c->in, "GET /api/v1/hosts/self/feed?", 28) == 0) {
 		char *end = strstr(c->in, " HTTP/");
 
@@ -207,7 +313,7 @@ static void drop(struct client *c)
 	close(c->fd);
 	c->fd = -1;
 	c->n = 0;
-	c->parked = false;
+	c->parked = c->watches = false;
 }
 
 static void read_client(struct client *c)
@@ -326,6 +432,67 @@ static void change_member(const char *verb, uint32_t uid, long number)
 	changed();
 }
 
+static void tell_watchers(void)
+{
+	for (int i = 0; i < CLIENTS; i++)
+		if (clients[i].fd >= 0 && clients[i].watches)
+			serve_watch(&clients[i]);
+}
+
+static void set_projects(const char *line)
+{
+	char words[256];
+	char *at = words;
+
+	snprintf(words, sizeof(words), "%s", line);
+	nfake_projects = 0;
+	for (char *w;
+	     nfake_projects < ARRAY_SIZE(fake_projects) && (w = strsep(&at, " \n")) != NULL && *w;)
+		snprintf(fake_projects[nfake_projects++], SLUG_MAX + 1, "%s", w);
+	printf("projects %zu\n", nfake_projects);
+}
+
+static void set_pages(const char *line)
+{
+	if (sscanf(line, "%599s", fake_url) != 1 || strcmp(fake_url, "own") == 0)
+		fake_url[0] = '\0';
+	printf("pages %s\n", fake_url);
+}
+
+/* True: the line was about device logins. */
+static bool obey_login(const char *line, const char *verb)
+{
+	char word[256] = "";
+	unsigned n = 0;
+
+	if (sscanf(line, "approve %255s", word) == 1 || sscanf(line, "deny %255s", word) == 1 ||
+	    sscanf(line, "expire %255s", word) == 1) {
+		fake_decide(verb, word);
+		tell_watchers();
+	} else if (sscanf(line, "slow %u", &fake_slow) == 1 ||
+		   sscanf(line, "pending %u", &fake_pending) == 1 ||
+		   sscanf(line, "broken %u", &fake_broken) == 1 ||
+		   sscanf(line, "interval %u", &fake_interval) == 1) {
+		printf("set\n");
+	} else if (sscanf(line, "wrong %31s", fake_wrong) == 1) {
+		printf("wrong %s\n", fake_wrong);
+	} else if (sscanf(line, "removed %u", &n) == 1) {
+		removed = n != 0;
+		generation++;
+		printf("removed %u\n", n);
+	} else if (strcmp(verb, "projects") == 0) {
+		set_projects(line + 9);
+	} else if (strcmp(verb, "pages") == 0) {
+		set_pages(line + 6);
+	} else if (strcmp(verb, "logins") == 0) {
+		printf("begun %u redeemed %u polls %u redeems %u\n", fake_begun, fake_redeemed,
+		    fake_polls, fake_redeems);
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static bool obey(const char *line)
 {
 	char verb[32] = "", name[64] = "";
@@ -335,6 +502,8 @@ static bool obey(const char *line)
 	sscanf(line, "%31s", verb);
 	if (strcmp(verb, "quit") == 0)
 		return false;
+	if (obey_login(line, verb))
+		return true;
 	if (sscanf(line, "member %u %63s", &uid, name) == 2) {
 		forge_member(&forge, uid, name);
 		changed();
@@ -365,9 +534,9 @@ static bool obey(const char *line)
 	return true;
 }
 
-static int listen_on(int port)
+static int listen_on(int wanted)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)wanted)};
 	socklen_t n = sizeof(a);
 	int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -376,7 +545,8 @@ static int listen_on(int port)
 	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, 16) < 0 ||
 	    getsockname(fd, (struct sockaddr *)&a, &n) < 0)
 		exit(1);
-	printf("port %d\n", ntohs(a.sin_port));
+	port = ntohs(a.sin_port);
+	printf("port %d\n", port);
 	return fd;
 }
 
@@ -424,6 +594,9 @@ int main(int argc, char **argv)
 			if (clients[i].fd >= 0 && clients[i].parked &&
 			    time(NULL) >= clients[i].until)
 				serve_poll(&clients[i]);
+			if (clients[i].fd >= 0 && clients[i].watches &&
+			    time(NULL) >= clients[i].until)
+				serve_watch(&clients[i]);
 		}
 	}
 	forge_free(&forge);
