@@ -6,6 +6,7 @@
 #include "base/encode.h"
 #include "base/secret.h"
 #include "browser.h"
+#include "oauth.h"
 
 static const char sql_load[] =
     "SELECT b.id, b.identity_id, b.auth_at, u.id, u.superadmin, u.username FROM browser_sessions b"
@@ -233,6 +234,10 @@ int browser_close(struct tx *t, const struct request *rq)
 
 int browser_revoke(struct tx *t, int64_t user, int64_t identity, int64_t now)
 {
+	int r = oauth_forget(t, user, identity);
+
+	if (r < 0)
+		return r;
 	if (user == 0)
 		return tx_exec(t, sql_revoke_identity, "ii", identity, now);
 	return tx_exec(t, sql_revoke_user, "iii", user, identity, now);

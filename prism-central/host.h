@@ -13,7 +13,7 @@ int host_principal_load(struct request *rq, const char *bearer);
  * Handlers, for routes.c. Method, path, permission, scope that each expects:
  *	host_token_create	POST projects/{}/host-tokens	hosts:enrol	SCOPE_PROJECT
  *	host_enrol		POST hosts/enrol		public
- *	host_oauth_token	POST /oauth2/token		public
+ *	host_oauth_token	called by oauth_token() for client_credentials
  *	host_feed_poll		GET hosts/self/feed		host		SCOPE_HOST
  *	host_report_store	POST hosts/self/report		host		SCOPE_HOST
  *	host_list_project	GET projects/{}/hosts		hosts:view	SCOPE_PROJECT

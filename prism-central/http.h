@@ -56,6 +56,7 @@ struct request {
 	char id[20];		/* names this request in logs and in the audit; http.c sets it */
 	const char *peer;	/* address of the client, as text; "unix" for the socket */
 	bool secure;		/* TLS, loopback or unix socket */
+	bool again;		/* it has been parked, and runs once more */
 	bool last;		/* a parked request whose time is up */
 	int64_t now;
 	struct store *db;

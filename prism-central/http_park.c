@@ -73,6 +73,7 @@ void park_remove(struct job *j)
 static void run_again(struct loop *l, struct job *j, bool last)
 {
 	park_remove(j);
+	j->rq.again = true;
 	j->rq.last = last;
 	loop_run(l, j, true);
 }

@@ -30,20 +30,33 @@
 #define CODE_SECONDS	 60
 #define DEVICE_HOST_MAX	 512 /* pending ones of one host */
 
-/* Handlers. */
-void oauth_metadata(
-    struct request *rq, struct reply *rp);		/* GET
-							 * /.well-known/oauth-authorization-server */
-void oauth_token(struct request *rq, struct reply *rp); /* POST /oauth2/token: by grant_type; hosts'
-							 * client_credentials stay host_auth.c's */
-void oauth_revoke(struct request *rq, struct reply *rp);	 /* POST /oauth2/revoke */
-void oauth_authorize(struct request *rq, struct reply *rp);	 /* GET /oauth2/authorize: a page */
-void oauth_authorize_post(struct request *rq, struct reply *rp); /* the answer to it */
-void device_authorization(struct request *rq, struct reply *rp); /* POST
-								  * /oauth2/device_authorization */
-void device_logins(struct request *rq, struct reply *rp);	 /* GET /api/v1/hosts/self/logins */
-void device_page(struct request *rq, struct reply *rp);		 /* GET /device[?user_code=] */
-void device_page_post(struct request *rq, struct reply *rp);	 /* POST /device: look a code up */
-void device_decide_post(struct request *rq, struct reply *rp);	 /* POST /device/decide */
+/*
+ * Browsers of this person (0: anybody) by this identity (0: any) have been logged out: what they
+ * approved and nobody has redeemed yet counts no more. 0 or -errno.
+ */
+int oauth_forget(struct tx *t, int64_t user, int64_t identity);
+
+/*
+ * Handlers, for routes.c:
+ *	oauth_metadata		GET /.well-known/oauth-authorization-server
+ *	oauth_token		POST /oauth2/token, by grant_type; hosts' client_credentials are
+ *				host_auth.c's
+ *	oauth_revoke		POST /oauth2/revoke
+ *	device_authorization	POST /oauth2/device_authorization
+ *	device_logins		GET /api/v1/hosts/self/logins
+ *	oauth_authorize		GET /oauth2/authorize: the page; and _post, the answer to it
+ *	device_page		GET /device[?user_code=]; and _post, a code that was typed
+ *	device_decide_post	POST /device/decide
+ */
+void oauth_metadata(struct request *rq, struct reply *rp);
+void oauth_token(struct request *rq, struct reply *rp);
+void oauth_revoke(struct request *rq, struct reply *rp);
+void oauth_authorize(struct request *rq, struct reply *rp);
+void oauth_authorize_post(struct request *rq, struct reply *rp);
+void device_authorization(struct request *rq, struct reply *rp);
+void device_logins(struct request *rq, struct reply *rp);
+void device_page(struct request *rq, struct reply *rp);
+void device_page_post(struct request *rq, struct reply *rp);
+void device_decide_post(struct request *rq, struct reply *rp);
 
 #endif

@@ -5,6 +5,7 @@
 #include "host.h"
 #include "invitation.h"
 #include "member.h"
+#include "oauth.h"
 #include "organization.h"
 #include "project.h"
 #include "session.h"
@@ -82,7 +83,7 @@ const struct route routes[] = {
 	{HTTP_DELETE, V1 "/hosts/{}", "hosts:remove", SCOPE_HOST_ID, host_remove},
 
 	{HTTP_POST, V1 "/hosts/enrol", "public", SCOPE_PUBLIC, host_enrol},
-	{HTTP_POST, "/oauth2/token", "public", SCOPE_PUBLIC, host_oauth_token},
+	{HTTP_GET, V1 "/hosts/self/logins", "host", SCOPE_HOST, device_logins},
 	{HTTP_GET, V1 "/hosts/self/feed", "host", SCOPE_HOST, host_feed_poll},
 	{HTTP_POST, V1 "/hosts/self/report", "host", SCOPE_HOST, host_report_store},
 
@@ -91,6 +92,17 @@ const struct route routes[] = {
 	{HTTP_POST, "/login", "browser", SCOPE_BROWSER, page_login_post, LANE_HASH},
 	{HTTP_POST, "/logout", "browser", SCOPE_BROWSER, page_logout_post},
 	{HTTP_GET, "/assets/{}", "public", SCOPE_PUBLIC, page_asset},
+
+	{HTTP_GET, "/.well-known/oauth-authorization-server", "public", SCOPE_PUBLIC,
+	    oauth_metadata},
+	{HTTP_POST, "/oauth2/token", "public", SCOPE_PUBLIC, oauth_token},
+	{HTTP_POST, "/oauth2/revoke", "public", SCOPE_PUBLIC, oauth_revoke},
+	{HTTP_POST, "/oauth2/device_authorization", "public", SCOPE_PUBLIC, device_authorization},
+	{HTTP_GET, "/oauth2/authorize", "browser", SCOPE_BROWSER, oauth_authorize},
+	{HTTP_POST, "/oauth2/authorize", "browser", SCOPE_BROWSER, oauth_authorize_post},
+	{HTTP_GET, "/device", "browser", SCOPE_BROWSER, device_page},
+	{HTTP_POST, "/device", "browser", SCOPE_BROWSER, device_page_post},
+	{HTTP_POST, "/device/decide", "browser", SCOPE_BROWSER, device_decide_post},
 
 	{HTTP_GET, "/healthz", "public", SCOPE_PUBLIC, health_show},
 	{HTTP_GET, V1 "/audit", "audit:view", SCOPE_DEPLOYMENT, audit_list},

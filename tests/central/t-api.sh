@@ -274,6 +274,12 @@ wants ENROL_TOKEN "D6 an enrolment needs its token" POST $v/hosts/enrol "$(jq -n
   public_key: ("A" * 43), hostname: "ws1", ssh_host_keys: [], local_ids: []}')"
 ask POST /oauth2/token
 [ "$status" = 400 ] || [ "$status" = 401 ]; say $? "D6 a host proves who it is"
+for path in /oauth2/device_authorization /oauth2/revoke; do
+  ask POST $path; is "$status" 400 "I3.1 POST $path wants a form"
+done
+ask GET /.well-known/oauth-authorization-server
+is "$(get .issuer)" https://prism.test "I3.1 the authorization server's metadata"
+wants NOT_LOGGED_IN "I3.3 answered logins are for hosts" GET $v/hosts/self/logins
 wants NOT_LOGGED_IN "D6 the feed is for hosts" GET $v/hosts/self/feed
 wants NOT_LOGGED_IN "D6 reports are from hosts" POST $v/hosts/self/report '{}'
 wants NOT_LOGGED_IN "D6 nobody's project takes a host" PUT $v/projects/race/hosts/ws1
@@ -285,7 +291,9 @@ for page in / /login; do
 done
 ask GET "$(grep -o '/assets/[^"]*' <<<"$out" | head -n1)"
 is "$status" 200 "I3.1 with its style sheet"
-for page in /login /logout; do
+ask GET /device; is "$status" 303 "I3.1 a code is typed by who is logged in"
+ask GET /oauth2/authorize; is "$status" 400 "I3.1 a request without a client goes nowhere"
+for page in /login /logout /device /device/decide /oauth2/authorize; do
   ask POST $page; is "$status" 403 "I3.1 POST $page without the field of our own form"
 done
 

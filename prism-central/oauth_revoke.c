@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#include "oauth_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const char sql_session[] =
+    "SELECT s.id, u.id, u.username FROM sessions s JOIN users u ON u.id = s.user_id"
+    " WHERE s.token_hash = $1 AND s.revoked_at = 0 AND s.expires_at > $2";
+static const char sql_revoke[] =
+    "UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0";
+static const char sql_forget_devices[] =
+    "UPDATE device_codes SET state = 'denied' WHERE ($1 = 0 OR answered_by = $1)"
+    " AND ($2 = 0 OR identity_id = $2) AND state = 'approved'";
+static const char sql_forget_codes[] =
+    "UPDATE authorization_codes SET expires_at = 1 WHERE ($1 = 0 OR user_id = $1)"
+    " AND ($2 = 0 OR identity_id = $2) AND session_id = 0";
+
+/* ---- RFC 7009 -------------------------------------------------------------------------------- */
+
+struct revocation {
+	struct request *rq;
+	char hash[65];
+	bool found;
+};
+
+static int session_find(struct tx *t, struct revocation *v, int64_t *ret_id, struct request *ret_as)
+{
+	_cleanup_rows_ struct rows *r = NULL;
+	int rc = tx_query(t, sql_session, "si", &r, v->hash, v->rq->now);
+
+	if (rc == 0)
+		rc = rows_next(r);
+	if (rc <= 0)
+		return rc < 0 ? rc : -ENOENT;
+	const char *name = row_text(r, 2);
+	*ret_id = row_int(r, 0);
+	*ret_as = oauth_as(v->rq, row_int(r, 1), name ? name : "");
+	return 0;
+}
+
+static int revoke_tx(struct tx *t, void *arg)
+{
+	struct revocation *v = arg;
+	struct request as;
+	int64_t id;
+	int r = session_find(t, v, &id, &as);
+
+	v->found = r == 0;
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	r = tx_exec(t, sql_revoke, "ii", id, v->rq->now);
+	return r < 0 ? r : audit_object(t, &as, "session.close", "user", as.who.name, NULL);
+}
+
+/* The answer is the same for a token that was none, but whoever tries many is slowed down. */
+void oauth_revoke(struct request *rq, struct reply *rp)
+{
+	struct revocation v = {.rq = rq};
+	const char *token = request_form(rq, "token"), *client = request_form(rq, "client_id");
+
+	if (!oauth_affords(rq, rp))
+		return;
+	if (!token) {
+		oauth_bad(rq, rp, OAUTH_INVALID_REQUEST, "no token");
+		return;
+	}
+	if (client && strcmp(client, OAUTH_CLI) != 0) {
+		oauth_bad(rq, rp, OAUTH_INVALID_CLIENT, "client_id");
+		return;
+	}
+	sha256_hex(token, strlen(token), v.hash);
+	int r = store_tx(rq->db, STORE_WRITE, revoke_tx, &v);
+	if (r < 0) {
+		oauth_errno(rq, rp, r);
+		return;
+	}
+	if (!v.found)
+		oauth_bad(rq, rp, OAUTH_INVALID_GRANT, "revocation of a token that is none");
+	reply_json(rp, 200, json_object());
+}
+
+/* ---- when a browser's login ends ------------------------------------------------------------- */
+
+int oauth_forget(struct tx *t, int64_t user, int64_t identity)
+{
+	if (!user && !identity)
+		return 0;
+	int r = tx_exec(t, sql_forget_devices, "ii", user, identity);
+
+	return r < 0 ? r : tx_exec(t, sql_forget_codes, "ii", user, identity);
+}
