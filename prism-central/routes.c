@@ -10,6 +10,7 @@
 #include "project.h"
 #include "session.h"
 #include "sshkey.h"
+#include "sso.h"
 #include "user.h"
 
 #define V1 "/api/v1"
@@ -32,6 +33,9 @@ const struct route routes[] = {
 	{HTTP_POST, V1 "/me/ssh-keys", "self", SCOPE_SELF, sshkey_post},
 	{HTTP_POST, V1 "/me/ssh-keys/challenge", "self", SCOPE_SELF, sshkey_challenge},
 	{HTTP_DELETE, V1 "/me/ssh-keys/{}", "self", SCOPE_SELF, sshkey_delete},
+	{HTTP_GET, V1 "/me/identities", "self", SCOPE_SELF, sso_identity_list},
+	{HTTP_POST, V1 "/me/identities", "self", SCOPE_SELF, sso_link_post},
+	{HTTP_DELETE, V1 "/me/identities/{}", "self", SCOPE_SELF, sso_identity_delete},
 
 	{HTTP_POST, V1 "/users", "users:create", SCOPE_DEPLOYMENT, user_post, LANE_HASH},
 	{HTTP_GET, V1 "/users/{}", "self", SCOPE_SELF, user_get},
@@ -44,6 +48,24 @@ const struct route routes[] = {
 	{HTTP_POST, V1 "/organizations", "orgs:create", SCOPE_DEPLOYMENT, organization_post},
 	{HTTP_PUT, V1 "/organizations/{}/members/{}", "orgs:members:manage", SCOPE_ORG,
 	    organization_member_put},
+	{HTTP_GET, V1 "/organizations/{}/sso-connections", "orgs:sso:manage", SCOPE_ORG,
+	    sso_connection_list},
+	{HTTP_POST, V1 "/organizations/{}/sso-connections", "orgs:sso:manage", SCOPE_ORG,
+	    sso_connection_post, LANE_HASH},
+	{HTTP_GET, V1 "/organizations/{}/sso-connections/{}", "orgs:sso:manage", SCOPE_ORG,
+	    sso_connection_show},
+	{HTTP_PATCH, V1 "/organizations/{}/sso-connections/{}", "orgs:sso:manage", SCOPE_ORG,
+	    sso_connection_patch},
+	{HTTP_DELETE, V1 "/organizations/{}/sso-connections/{}", "orgs:sso:manage", SCOPE_ORG,
+	    sso_connection_delete},
+	{HTTP_GET, V1 "/organizations/{}/sso-domains", "orgs:sso:manage", SCOPE_ORG,
+	    sso_domain_list},
+	{HTTP_POST, V1 "/organizations/{}/sso-domains", "orgs:sso:manage", SCOPE_ORG,
+	    sso_domain_post},
+	{HTTP_POST, V1 "/organizations/{}/sso-domains/{}/verify", "orgs:sso:manage", SCOPE_ORG,
+	    sso_domain_verify, LANE_OUT},
+	{HTTP_DELETE, V1 "/organizations/{}/sso-domains/{}", "orgs:sso:manage", SCOPE_ORG,
+	    sso_domain_delete},
 
 	{HTTP_POST, V1 "/projects", "projects:create", SCOPE_ORG, project_post},
 	{HTTP_GET, V1 "/projects", "self", SCOPE_SELF, project_list},

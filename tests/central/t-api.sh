@@ -285,6 +285,21 @@ wants NOT_LOGGED_IN "D6 reports are from hosts" POST $v/hosts/self/report '{}'
 wants NOT_LOGGED_IN "D6 nobody's project takes a host" PUT $v/projects/race/hosts/ws1
 wants NOT_LOGGED_IN "D6 nor gives one up" DELETE $v/projects/race/hosts/ws1
 
+# ---- logins of institutions: theirs is t-sso-api.sh; here they are only refused ----
+o=$v/organizations/default
+wants NOT_LOGGED_IN "S3.12 connections are for owners" GET $o/sso-connections
+wants NOT_LOGGED_IN "S3.12 nobody makes one" POST $o/sso-connections '{"slug":"idp","type":"oidc"}'
+wants NOT_LOGGED_IN "S3.12 nor looks at one" GET $o/sso-connections/idp
+wants NOT_LOGGED_IN "S3.12 nor changes one" PATCH $o/sso-connections/idp '{"enabled":true}'
+wants NOT_LOGGED_IN "S3.12 nor deletes one" DELETE $o/sso-connections/idp
+wants NOT_LOGGED_IN "S3.18 domains are for owners" GET $o/sso-domains
+wants NOT_LOGGED_IN "S3.18 nobody claims one" POST $o/sso-domains '{"domain":"acme.com","connection":"idp"}'
+wants NOT_LOGGED_IN "S3.18 nor proves one" POST $o/sso-domains/acme.com/verify
+wants NOT_LOGGED_IN "S3.18 nor gives one up" DELETE $o/sso-domains/acme.com
+wants NOT_LOGGED_IN "S3.17 identities are one's own" GET $v/me/identities
+wants NOT_LOGGED_IN "S3.17 nobody links one" POST $v/me/identities '{"connection":"idp"}'
+wants NOT_LOGGED_IN "S3.17 nor unlinks one" DELETE $v/me/identities/1
+
 # ---- pages: theirs is t-web.sh; here forms that are not ours are refused ----
 for page in / /login; do
   ask GET $page; is "$status" 200 "I3.1 GET $page is a page for everybody"
