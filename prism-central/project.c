@@ -11,7 +11,7 @@
 	" JOIN roles r ON r.id = m.role_id WHERE m.project_id = p.id AND m.user_id = $1"          \
 	" AND m.state = 'active' AND (m.not_after = 0 OR m.not_after > $2)), ''),"                \
 	" (SELECT COUNT(*) FROM memberships c WHERE c.project_id = p.id AND c.state = 'active'"   \
-	" AND (c.not_after = 0 OR c.not_after > $2)) FROM projects p"                             \
+	" AND (c.not_after = 0 OR c.not_after > $2)), p.sso_max_age FROM projects p"              \
 	" JOIN organizations o ON o.id = p.organization_id "
 
 static const char sql_get[] = PROJECT_COLUMNS "WHERE p.id = $3";
@@ -31,6 +31,7 @@ static void project_read(struct rows *r, struct project *ret)
 	    .created_at = row_int(r, 8),
 	    .budget_cents = row_int(r, 9),
 	    .members = row_int(r, 11),
+	    .sso_max_age = row_int(r, 12),
 	};
 	ret->has_budget = ret->budget_cents >= 0;
 	row_copy(r, 2, ret->slug, sizeof(ret->slug));
@@ -86,11 +87,12 @@ static json_t *budget_json(const struct project *p)
 
 json_t *project_json(const struct project *p)
 {
-	return json_pack("{so, ss, ss, ss, ss, so, sI, so, sI, so, ss}", "id", json_id(p->id),
+	return json_pack("{so, ss, ss, ss, ss, so, sI, so, sI, so, ss, so}", "id", json_id(p->id),
 	    "slug", p->slug, "name", p->name, "organization", p->org_slug, "state", p->state,
 	    "budget", budget_json(p), "gid", (json_int_t)p->gid, "role",
 	    p->role[0] ? json_string(p->role) : json_null(), "members", (json_int_t)p->members,
-	    "created_at", json_time(p->created_at), "contact", p->contact);
+	    "created_at", json_time(p->created_at), "contact", p->contact, "sso_max_age",
+	    p->sso_max_age ? json_integer(p->sso_max_age) : json_null());
 }
 
 static int list_tx(struct tx *t, struct act *a)

@@ -7,6 +7,7 @@
 
 struct project {
 	int64_t id, org, gid, members, created_at, budget_cents;
+	int64_t sso_max_age; /* seconds; 0: not asked for */
 	bool has_budget;
 	char slug[SLUG_MAX + 1];
 	char name[GECOS_MAX + 1];

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "audit.h"
+#include "base/buf.h"
 #include "host_feed.h"
 #include "invitation.h"
 #include "member.h"
@@ -12,26 +13,35 @@
 
 static const char sql_insert[] =
     "INSERT INTO projects (id, organization_id, slug, name, state, budget_cents, contact, gid_rw,"
-    " gid_ro, created_by, created_at) VALUES ($1, $2, $3, $4, 'active', NULL, $5, $6, $7, $8, $9)";
+    " gid_ro, created_by, created_at, sso_max_age)"
+    " VALUES ($1, $2, $3, $4, 'active', NULL, $5, $6, $7, $8, $9, $10)";
 static const char sql_owner_role[] =
     "SELECT id FROM roles WHERE organization_id IS NULL AND scope = 'project' AND slug = 'owner'";
 static const char sql_name[] = "UPDATE projects SET name = $2 WHERE id = $1";
 static const char sql_contact[] = "UPDATE projects SET contact = $2 WHERE id = $1";
 static const char sql_budget[] = "UPDATE projects SET budget_cents = $2 WHERE id = $1";
 static const char sql_no_budget[] = "UPDATE projects SET budget_cents = NULL WHERE id = $1";
+static const char sql_max_age[] = "UPDATE projects SET sso_max_age = $2 WHERE id = $1";
+static const char sql_members[] =
+    "SELECT user_id FROM memberships WHERE project_id = $1 ORDER BY user_id";
 static const char sql_state[] =
     "UPDATE projects SET state = $2, archived_at = $3 WHERE id = $1 AND state <> $2";
 static const char sql_revoke[] =
     "UPDATE invitations SET state = 'revoked', answered_at = $2, answered_by = $3"
     " WHERE project_id = $1 AND state = 'pending'";
 
-#define BUDGET_MAX 1e12
+#define BUDGET_MAX  1e12
+#define MAX_AGE_MIN 60
+#define MAX_AGE_MAX (366 * 86400)
+#define MEMBERS_MAX (64u << 20)
 
 /* The values that a body may bring; which of them are there. */
 struct values {
 	const char *name, *contact, *state;
 	const json_t *budget;
 	int64_t cents; /* -1: none */
+	const json_t *max_age;
+	int64_t seconds; /* 0: not asked for */
 };
 
 static int read_budget(struct act *a, struct values *v)
@@ -44,6 +54,19 @@ static int read_budget(struct act *a, struct values *v)
 		return act_fail(a, API_INVALID_VALUE, "\"budget\" is a positive number or null.");
 	v->cents = (int64_t)(amount * 100 + 0.5);
 	return 0;
+}
+
+static int read_max_age(struct act *a, struct values *v)
+{
+	v->max_age = json_object_get(a->rq->body, "sso_max_age");
+	v->seconds = json_integer_value(v->max_age);
+	if (!v->max_age || json_is_null(v->max_age) ||
+	    (json_is_integer(v->max_age) &&
+		(v->seconds == 0 || (v->seconds >= MAX_AGE_MIN && v->seconds <= MAX_AGE_MAX))))
+		return 0;
+	return act_fail(a, API_INVALID_VALUE,
+	    "\"sso_max_age\" is a number of seconds from %d to %d, or null.", MAX_AGE_MIN,
+	    MAX_AGE_MAX);
 }
 
 static int read_values(struct act *a, struct values *v)
@@ -60,7 +83,8 @@ static int read_values(struct act *a, struct values *v)
 	if (v->state && strcmp(v->state, "active") != 0 && strcmp(v->state, "paused") != 0)
 		return act_fail(a, API_INVALID_VALUE, "\"state\" is active or paused.");
 	v->budget = json_object_get(rq->body, "budget");
-	return read_budget(a, v);
+	int r = read_budget(a, v);
+	return r ? r : read_max_age(a, v);
 }
 
 static int set_budget(struct tx *t, int64_t project, int64_t cents)
@@ -110,8 +134,9 @@ static int insert(struct tx *t, struct act *a, const char *slug, const struct va
 		r = register_allocate(t, cfg, REGISTER_PROJECT_RO, id, rq->now, &ro);
 	if (r < 0)
 		return r == -ENOSPC ? act_fail(a, API_IDS_EXHAUSTED, NULL) : r;
-	r = tx_exec(t, sql_insert, "iisssiiii", id, a->authz.org, slug, v->name ? v->name : slug,
-	    v->contact ? v->contact : contact, (int64_t)rw, (int64_t)ro, rq->who.id, rq->now);
+	r = tx_exec(t, sql_insert, "iisssiiiii", id, a->authz.org, slug, v->name ? v->name : slug,
+	    v->contact ? v->contact : contact, (int64_t)rw, (int64_t)ro, rq->who.id, rq->now,
+	    v->seconds);
 	if (r == -EEXIST)
 		return act_fail(a, API_NAME_TAKEN, "There is a project called %s already.", slug);
 	return r ? r : set_budget(t, id, v->cents);
@@ -187,6 +212,34 @@ static int change_budget(struct tx *t, struct act *a, const struct values *v)
 	return r ? r : set_budget(t, a->authz.project, v->cents);
 }
 
+static int members_of(struct tx *t, int64_t project, struct buf *out)
+{
+	_cleanup_rows_ struct rows *r = NULL;
+	int n = tx_query(t, sql_members, "i", &r, project);
+	if (n < 0)
+		return n;
+	while ((n = rows_next(r)) > 0) {
+		int64_t id = row_int(r, 0);
+		buf_add(out, &id, sizeof(id));
+	}
+	return n < 0 ? n : buf_error(out);
+}
+
+/* Members' records tell how fresh their logins are only where somebody asks. */
+static int change_max_age(struct tx *t, const struct project *p, int64_t seconds)
+{
+	_cleanup_buf_ struct buf users = BUF_INIT(MEMBERS_MAX);
+	int r = tx_exec(t, sql_max_age, "ii", p->id, seconds);
+	if (!r && !p->sso_max_age != !seconds)
+		r = members_of(t, p->id, &users);
+	for (size_t i = 0; !r && i < users.len; i += sizeof(int64_t)) {
+		int64_t user;
+		memcpy(&user, users.data + i, sizeof(user));
+		r = feed_touch_member(t, p->id, user);
+	}
+	return r;
+}
+
 static int changed(struct tx *t, struct act *a, const char *action, json_t *detail)
 {
 	struct project p;
@@ -205,8 +258,9 @@ static int changed(struct tx *t, struct act *a, const char *action, json_t *deta
 static json_t *change_detail(const struct values *v)
 {
 	json_t *budget = v->budget ? json_deep_copy(v->budget) : NULL;
-	return json_pack("{ss*, ss*, ss*, so*}", "name", v->name, "contact", v->contact, "state",
-	    v->state, "budget", budget);
+	json_t *age = v->max_age ? json_integer(v->seconds) : NULL;
+	return json_pack("{ss*, ss*, ss*, so*, so*}", "name", v->name, "contact", v->contact,
+	    "state", v->state, "budget", budget, "sso_max_age", age);
 }
 
 static int patch_apply(struct tx *t, struct act *a, const struct values *v, const struct project *p)
@@ -218,6 +272,8 @@ static int patch_apply(struct tx *t, struct act *a, const struct values *v, cons
 		r = tx_exec(t, sql_name, "is", p->id, v->name);
 	if (!r && v->contact)
 		r = tx_exec(t, sql_contact, "is", p->id, v->contact);
+	if (!r && v->max_age)
+		r = change_max_age(t, p, v->seconds);
 	return r;
 }
 
@@ -226,9 +282,9 @@ static int patch_tx(struct tx *t, struct act *a)
 	struct values v;
 	struct project p;
 	int r = read_values(a, &v);
-	if (!r && !v.name && !v.contact && !v.state && !v.budget)
+	if (!r && !v.name && !v.contact && !v.state && !v.budget && !v.max_age)
 		return act_fail(a, API_BAD_REQUEST,
-		    "\"name\", \"contact\", \"state\" or \"budget\" is needed.");
+		    "\"name\", \"contact\", \"state\", \"budget\" or \"sso_max_age\" is needed.");
 	if (!r)
 		r = project_get(t, a->authz.project, a->rq->who.id, a->rq->now, &p);
 	if (!r && !strcmp(p.state, "archived") && !v.state)
