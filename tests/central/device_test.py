@@ -168,6 +168,11 @@ say(page.status == 403 and page.has("This login is for alice; you are logged in 
     "I3.1 the code is bound to the username: another person is told so")
 say("/device/decide" not in page.text, "I3.1 and has nothing to approve")
 same(audit("device.wrong-person")[:2], ("user:bob", "user:alice"), "I3.1 in the audit log as well")
+two = bob.browser()
+a = two.send(two.get("/device?user_code=" + h["user_code"]), "/logout")
+same((a.status, a.location), (303, "/device?user_code=" + h["user_code"]),
+     "I3.1 who logs out there comes back to the code")
+say(two.get(a.location).location.startswith("/login?return=%2Fdevice"), "I3.1 and logs in for it")
 theirs = b_browser.get("/device")
 page = b_browser.post("/device/decide", {"csrf": b_browser.csrf(theirs), "decision": "approve",
                                          "user_code": h["user_code"]})
