@@ -10,7 +10,7 @@
 #include "project.h"
 #include "session.h"
 #include "sshkey.h"
-#include "sso.h"
+#include "sso_flow.h"
 #include "user.h"
 
 #define V1 "/api/v1"
@@ -125,6 +125,11 @@ const struct route routes[] = {
 	{HTTP_GET, "/device", "browser", SCOPE_BROWSER, device_page},
 	{HTTP_POST, "/device", "browser", SCOPE_BROWSER, device_page_post},
 	{HTTP_POST, "/device/decide", "browser", SCOPE_BROWSER, device_decide_post},
+
+	{HTTP_GET, "/sso/{}/start", "browser", SCOPE_BROWSER, sso_flow_start, LANE_OUT},
+	{HTTP_POST, "/sso/{}/link", "browser", SCOPE_BROWSER, sso_flow_link_post, LANE_OUT},
+	{HTTP_GET, "/sso/{}/callback", "browser", SCOPE_BROWSER, oidc_callback, LANE_OUT},
+	{HTTP_POST, "/sso/{}/logout", "public", SCOPE_PUBLIC, oidc_logout, LANE_OUT},
 
 	{HTTP_GET, "/healthz", "public", SCOPE_PUBLIC, health_show},
 	{HTTP_GET, V1 "/audit", "audit:view", SCOPE_DEPLOYMENT, audit_list},

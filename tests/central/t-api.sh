@@ -311,6 +311,11 @@ ask GET /oauth2/authorize; is "$status" 400 "I3.1 a request without a client goe
 for page in /login /logout /device /device/decide /oauth2/authorize; do
   ask POST $page; is "$status" 403 "I3.1 POST $page without the field of our own form"
 done
+for page in start callback; do
+  ask GET /sso/idp/$page; is "$status" 404 "S3.16 GET /sso/idp/$page of no connection"
+done
+ask POST /sso/idp/link; is "$status" 403 "S3.17 nothing is linked by a form that is not ours"
+ask POST /sso/idp/logout; is "$status" 400 "I3.4 a logout needs its token"
 
 # ---- every route was asked ----
 missing=0
