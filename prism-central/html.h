@@ -54,7 +54,7 @@ void page_begin(
 void page_form(struct page *p, const char *action);
 /* A hidden field. */
 void page_hidden(struct page *p, const char *name, const char *value);
-/* Answer with it, and set the browser's cookie where it has none. */
+/* Answer with it, and to a GET set the browser's cookie where it has none. */
 void page_send(struct page *p);
 void page_release(struct page *p);
 

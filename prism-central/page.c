@@ -89,7 +89,12 @@ static void page_headers(const struct page *p)
 	reply_header(rp, "Cross-Origin-Opener-Policy", "same-origin");
 	/* With "no-referrer" a browser would call the origin of our own forms "null". */
 	reply_header(rp, "Referrer-Policy", "same-origin");
-	if (p->rq->browser.fresh && !reply_header_value(rp, "Set-Cookie"))
+	/*
+	 * A form from elsewhere comes without the cookie that its browser has: an answer to it must
+	 * not take that away.
+	 */
+	if (p->rq->browser.fresh && p->rq->method == HTTP_GET &&
+	    !reply_header_value(rp, "Set-Cookie"))
 		browser_set_cookie(p->rq, rp, NULL);
 }
 

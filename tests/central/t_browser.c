@@ -140,6 +140,10 @@ TEST("I3.1 forms that are not our own are refused, and nothing is changed")
 	EXPECT_INT(browse(&b, HTTP_POST, "/logout", "a=b"), 403);
 	b.no_csrf = false;
 	EXPECT(logged_in());
+	/* Such a form comes without the cookie, and must not replace it. */
+	b.cookie[0] = '\0';
+	EXPECT_INT(browse(&b, HTTP_POST, "/logout", NULL), 403);
+	EXPECT_STR(b.set_cookie, "");
 }
 
 TEST("I3.1 one browser's forms are void in another, and its own after logging in")
