@@ -49,39 +49,6 @@ static const char *const public_mail[] = {"163.com", "aol.com", "fastmail.com", 
     "outlook.de", "proton.me", "protonmail.com", "qq.com", "t-online.de", "web.de", "yahoo.co.uk",
     "yahoo.com", "yahoo.de", "yahoo.fr", "yandex.ru", "ymail.com", "zoho.com"};
 
-static bool label_ok(const char *s, size_t n)
-{
-	static const char chars[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
-
-	if (n == 0 || n > 63 || s[0] == '-' || s[n - 1] == '-')
-		return false;
-	return strspn(s, chars) >= n;
-}
-
-bool sso_domain_canonical(const char *text, char out[SSO_DOMAIN_MAX + 1])
-{
-	size_t labels = 0, last = 0;
-
-	text += text[0] == '@';
-	size_t n = strnlen(text, SSO_DOMAIN_MAX + 2);
-	if (n > 0 && text[n - 1] == '.')
-		n--;
-	if (n == 0 || n > SSO_DOMAIN_MAX)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		out[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + 32 : text[i]);
-	out[n] = '\0';
-	for (size_t at = 0; at <= n; labels++) {
-		size_t len = strcspn(out + at, ".");
-		if (!label_ok(out + at, len))
-			return false;
-		last = at;
-		at += len + 1;
-	}
-	/* A top-level domain begins with a letter: an address is no domain. */
-	return labels >= 2 && out[last] >= 'a' && out[last] <= 'z';
-}
-
 static bool is_public_mail(const char *domain)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(public_mail); i++)

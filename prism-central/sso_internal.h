@@ -37,8 +37,6 @@ int sso_end_connection(struct tx *t, int64_t connection, int64_t now);
 
 /* ---- domains: sso_domain.c ------------------------------------------------------------------- */
 
-/* Lowercase, without "@" in front or a dot at the end; false: no domain that can be proven. */
-bool sso_domain_canonical(const char *text, char out[SSO_DOMAIN_MAX + 1]);
 /*
  * Claim a domain for this connection of the caller's organization: 1 new, 0 it had it, -ECANCELED
  * (act_fail()ed), -errno.
@@ -51,6 +49,8 @@ int sso_domain_all(struct tx *t, int64_t org, int64_t connection, json_t *into);
 
 /* ---- the DNS: sso_dns.c ---------------------------------------------------------------------- */
 
+/* Lowercase, without "@" in front or a dot at the end; false: no domain that can be proven. */
+bool sso_domain_canonical(const char *text, char out[SSO_DOMAIN_MAX + 1]);
 /*
  * Whether an answer (RFC 1035) has a TXT record of this text at "name", or where CNAME records of
  * the same answer lead from there. 1, 0, or -EBADMSG for bytes that are no answer.
