@@ -30,8 +30,11 @@ unsigned login_count_take(struct act *a, const struct login_count *n)
 		wait = ratelimit_take(RATELIMIT_LOGIN_ACCOUNT, n->both);
 	if (!wait && n->account[0])
 		wait = ratelimit_take(RATELIMIT_LOGIN_SPREAD, n->account);
-	if (wait)
+	if (wait) {
+		log_event(LOG_LEVEL_WARN, "login_refused", "request", "%s", a->rq->id, "peer", "%s",
+		    a->rq->peer ? a->rq->peer : "", "why", "%s", "too many attempts", NULL);
 		act_fail(a, API_TOO_MANY_REQUESTS, "Too many attempts: wait %u seconds.", wait);
+	}
 	return wait;
 }
 

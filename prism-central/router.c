@@ -4,7 +4,9 @@
 #include <strings.h>
 #include "base/log.h"
 #include "browser.h"
+#include "host.h"
 #include "http_internal.h"
+#include "ratelimit.h"
 
 static const char *const methods[] = {
     [HTTP_GET] = "GET",
@@ -106,6 +108,29 @@ static const char *bearer_of(const struct request *rq)
 	return v + strspn(v, " ");
 }
 
+/*
+ * A token that is none. Whoever sends many is told to wait; a good one is never counted, so that
+ * their neighbours go on. Those of hosts end by themselves, for many hosts behind one address at
+ * the same time, and must be told so.
+ */
+static void refuse_token(struct request *rq, struct reply *rp, const char *bearer)
+{
+	char key[RATELIMIT_KEY_MAX];
+	unsigned wait = 0;
+
+	ratelimit_peer(rq->peer ? rq->peer : "", key);
+	if (strncmp(bearer, HOST_TOKEN_PREFIX, strlen(HOST_TOKEN_PREFIX)) != 0)
+		wait = ratelimit_take(RATELIMIT_OAUTH_PEER, key);
+	if (!wait) {
+		reply_error(rp, API_NOT_LOGGED_IN, NULL);
+		return;
+	}
+	log_event(LOG_LEVEL_WARN, "token-refused", "request", "%s", rq->id, "peer", "%s",
+	    rq->peer ? rq->peer : "", "why", "%s", "too many tokens that were none", NULL);
+	rp->retry_after = wait;
+	reply_error(rp, API_TOO_MANY_REQUESTS, "Too many attempts: wait %u seconds.", wait);
+}
+
 static int load_principal(struct request *rq, struct reply *rp)
 {
 	/* A cookie opens pages and nothing else, a token everything but pages. */
@@ -119,7 +144,7 @@ static int load_principal(struct request *rq, struct reply *rp)
 	if (r == -EACCES && rq->route->scope == SCOPE_PUBLIC)
 		return 0;
 	if (r == -EACCES)
-		reply_error(rp, API_NOT_LOGGED_IN, NULL);
+		refuse_token(rq, rp, bearer_of(rq));
 	else
 		reply_errno(rp, r);
 	return r;

@@ -130,9 +130,9 @@ class Client:
         return re.search(r'name="csrf" value="([^"]+)"', page.text).group(1)
 
     def send(self, page, action, **fields):
-        """The form of that action, as a browser sends it, with these fields as well."""
-        form = re.search(r'<form[^>]*action="%s"[^>]*>(.*?)</form>' % re.escape(action), page.text,
-                         re.S).group(1)
+        """The last form of that action, as a browser sends it, with these fields as well."""
+        form = re.findall(r'<form[^>]*action="%s"[^>]*>(.*?)</form>' % re.escape(action), page.text,
+                          re.S)[-1]
         values = {n: html.unescape(v) for n, v in
                   re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', form)}
         values.update(fields)

@@ -1,0 +1,13 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Guesses of codes, passwords and tokens are refused, and nobody else suffers from them.
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+. tests/cli/lib.sh
+[ -x "$CENTRAL" ] || tap_bail "prism-central is not built"
+cli_home
+central_start || tap_bail "prism-central did not start"
+PYTHONDONTWRITEBYTECODE=1 python3 tests/central/brute_test.py "$T" "$CENTRAL_PLAIN" "$CENTRAL_URL"
+status=$?
+[ "$status" = 0 ] || grep -vE ' (info|debug) request ' "$T/central.log" | tail -n 20 | sed 's/^/# /'
+exit "$status"
