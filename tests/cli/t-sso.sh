@@ -1,0 +1,97 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# prism sso: the owner of an organization connects its login provider, from the command line.
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+. tests/cli/lib.sh
+cli_home
+# shellcheck disable=SC2119
+central_start || tap_bail "prism-central does not start"
+boss_login >/dev/null 2>&1 || tap_bail "boss cannot log in"
+
+echo very-secret-client-word >"$T/secret"
+add=(prism sso add uni --type oidc --issuer https://login.uni.edu --client-id prism --client-secret-file "$T/secret")
+run as boss "${add[@]}"
+[ "$status" = 1 ] && has "$err" "no key to seal secrets" && has "$err" "[secrets]"
+tap $? "S3.19 without a master key a secret is refused, and the error says what to do"
+
+central_stop
+"$CENTRAL" -c "$T/central.conf" secrets new-key >"$T/master.keys" 2>/dev/null
+chmod 600 "$T/master.keys"
+printf '[secrets]\nmaster_keys = %s\n[sso]\nsaml_helper = %s\n' "$T/master.keys" "$B/prism-saml" >>"$T/central.conf"
+central_run || tap_bail "prism-central does not start again"
+
+run as boss "${add[@]}" --name "University of X" --map email=mail,name=displayName --auto-provision yes
+[ "$status" = 0 ] && has "$out" "Connection Made" && has "$out" "$CENTRAL_URL/sso/uni/callback" &&
+	has "$out" "$CENTRAL_URL/sso/uni/logout" && has "$out" "--enabled yes"
+tap $? "S3.17 sso add shows what the provider's administrator has to enter there, and what is next"
+! has "$out" very-secret && ! grep -aq very-secret "$T/central/prism.db" "$T/central/prism.db-wal" "$T/central.log"
+tap $? "S3.19 the client secret is shown nowhere and stored sealed"
+run as boss prism sso show uni --json
+[ "$(jq -c '[.enabled, .auto_provision, .has_client_secret, .mapping.email, .scopes]' <<<"$out")" = \
+	'[false,true,true,"mail","openid profile email"]' ]
+tap $? "S3.17 sso show has the settings as JSON"
+run as boss prism sso edit uni --enabled yes --allowed-roles member,admin
+[ "$status" = 0 ] && has "$out" "Enabled:        Yes"; tap $? "S3.16 sso edit enables it"
+run as boss prism sso list
+[ "$status" = 0 ] && grep -q 'uni  *University of X  *oidc  *Enabled' <<<"$out"; tap $? "S3.16 sso list"
+
+openssl req -x509 -newkey rsa:2048 -nodes -keyout /dev/null -out "$T/idp.pem" -days 30 -subj /CN=idp 2>/dev/null
+run as boss prism sso add uni-saml --type saml --issuer https://idp.uni.edu/metadata --entry-point https://idp.uni.edu/sso \
+	--certificate-file "$T/idp.pem"
+[ "$status" = 0 ] && has "$out" "$CENTRAL_URL/sso/uni-saml/acs"; tap $? "S3.17 a SAML connection shows entity id and consumer address"
+run as boss prism sso metadata uni-saml
+[ "$status" = 0 ] && has "$out" "EntityDescriptor" && has "$out" "$CENTRAL_URL/sso/uni-saml/acs"
+tap $? "S3.17 sso metadata prints the service provider's metadata"
+run as boss prism sso metadata no-such
+[ "$status" = 1 ] || [ "$status" = 3 ]; tap $? "S3.17 and none for a connection that is not there"
+echo "no certificate" >"$T/bad.pem"
+run as boss prism sso edit uni-saml --certificate-file "$T/bad.pem"
+[ "$status" = 1 ] && has "$err" "no certificate in PEM"; tap $? "S3.17 a file that is no certificate is refused"
+
+run as boss prism sso domain add uni.edu --connection uni
+[ "$status" = 0 ] && has "$out" '_prism-challenge.uni.edu TXT "prism-domain-verification='
+tap $? "S3.16 sso domain add shows the record that proves it"
+run as boss prism sso domain list --json
+[ "$(jq -c '[.[].domain, .[].proven]' <<<"$out")" = '["uni.edu",false]' ]; tap $? "S3.16 and it is not proven"
+run as boss prism sso domain add uni.edu --connection uni-saml
+[ "$status" = 1 ] && has "$err" "another connection"; tap $? "S3.18 a domain is claimed once"
+run as boss prism sso domain remove uni.edu
+[ "$status" = 0 ]; tap $? "S3.16 a domain is given up"
+
+run as boss prism sso link uni --json
+has "$(jq -r .url <<<"$out")" "$CENTRAL_URL/sso/uni/start?link="; tap $? "I3.2 sso link shows an address that works once"
+run as boss prism sso identities
+[ "$status" = 0 ] && has "$out" "None."; tap $? "I3.2 sso identities"
+run as boss prism sso unlink 12345
+[ "$status" = 1 ]; tap $? "I3.2 sso unlink of what is not there is refused"
+
+run as boss prism sso edit uni --enforce maybe
+[ "$status" = 2 ] && has "$err" "yes or no"; tap $? "S3.16 a switch is yes or no"
+run as boss prism sso edit uni --map email
+[ "$status" = 2 ] && has "$err" "WORD=CLAIM"; tap $? "S3.17 a mapping has words and claims"
+run as boss prism sso edit uni
+[ "$status" = 2 ] && has "$err" "Nothing is said"; tap $? "S3.17 an edit of nothing says so"
+run as boss prism sso show no-such
+[ "$status" = 1 ] && has "$err" "prism sso list"; tap $? "S3.17 a connection that is not there: what to run"
+run as boss prism sso remove uni-saml
+[ "$status" = 0 ]; tap $? "S3.16 sso remove"
+
+as boss prism project create lab >/dev/null
+run as boss prism project edit lab --sso-max-age 8h
+[ "$status" = 0 ] && has "$out" "no older than 8h"; tap $? "S3.16 project edit --sso-max-age asks for fresh logins"
+run as boss prism project show lab --json
+[ "$(jq .sso_max_age <<<"$out")" = 28800 ]; tap $? "S3.16 and project show has it"
+run as boss prism project edit lab --sso-max-age 2s
+[ "$status" = 1 ]; tap $? "S3.16 two seconds are refused"
+run as boss prism project edit lab --sso-max-age none --name "The Lab"
+[ "$status" = 0 ] && has "$out" "The Lab" && ! has "$out" "no older"; tap $? "S3.16 none asks for no such login"
+run as boss prism project edit lab --sso-max-age often
+[ "$status" = 2 ] && has "$err" "8h or 7d"; tap $? "S3.16 a duration is explained"
+
+# Somebody without a say in the organization
+invite alice@uni.edu lab >"$T/token"
+as alice prism invitation accept "$(cat "$T/token")" --username alice --yes >/dev/null 2>&1
+run as alice prism sso list --organization default
+[ "$status" = 1 ] && has "$err" "organization"; tap $? "S3.12 members see no connections"
+tap_end
