@@ -69,7 +69,7 @@ static void put_identity(struct buf *b, struct rows *r, const struct request *rq
 	html_put(b, "</span>");
 	if (row_int(r, 2))
 		html_put(b,
-		    "<br><a href=\"/sso/%u/start?fresh=1&amp;return=%%2F\">Log in there again</a>",
+		    "<a href=\"/sso/%u/start?fresh=1&amp;return=%%2F\">Log in there again</a>",
 		    row_text(r, 1));
 	html_put(b, "</li>\n");
 }

@@ -318,5 +318,5 @@ void page_logout_post(struct request *rq, struct reply *rp)
 	/* Forms of pages that are still open in other tabs are void with the old value. */
 	browser_set_cookie(rq, rp, token);
 	explicit_bzero(token, sizeof(token));
-	reply_redirect(rp, return_path(request_form(rq, "return")));
+	go(rq, rp, return_path(request_form(rq, "return")));
 }
