@@ -105,9 +105,9 @@ peer_start() {
 	touch "$T/peer/requests"
 }
 
-# prism-central with HTTPS and a certificate of its own making; extra lines of configuration on stdin
-# are not read. $CENTRAL_URL, $CENTRAL_PIN, $CENTRAL_PLAIN; its superadmin is "boss".
-central_start() {
+# prism-central with HTTPS and a certificate of its own making.
+# $CENTRAL_URL, $CENTRAL_PIN, $CENTRAL_PLAIN; its superadmin is "boss".
+central_start() { # [LINES of configuration]
 	local port plain
 	port=$(free_port) plain=$(free_port)
 	CENTRAL_URL=https://127.0.0.1:$port CENTRAL_PLAIN=http://127.0.0.1:$plain
@@ -119,6 +119,7 @@ central_start() {
 		listen_plain = 127.0.0.1:$plain
 		state_dir = $T/central
 	END
+	[ $# = 0 ] || printf '%s\n' "$1" >>"$T/central.conf"
 	echo boss-password-17 >"$T/boss.password"
 	"$CENTRAL" -c "$T/central.conf" bootstrap --username boss --email boss@uni.edu \
 		--name "The Boss" --password-file "$T/boss.password" >"$T/bootstrap.log" 2>&1 || {
