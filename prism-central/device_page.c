@@ -282,10 +282,8 @@ static void needs_sso(struct view *v, struct reply *rp)
 		oauth_sso_first(v->rq, rp, v->worth.connection, v->worth.fresh, path);
 	else
 		page_error(v->rq, rp, 403, "Your login is not recent enough",
-		    "The projects of %s ask for a login at your institution that has just been "
-		    "made, and it has let you pass with an older one. Log out there, then try "
-		    "again.",
-		    v->device.host_name);
+		    "Here it takes a login at your institution that has just been made, and you "
+		    "were let pass with an older one. Log out there, then try again.");
 }
 
 static void refuse(struct view *v, struct reply *rp)

@@ -9,9 +9,10 @@
 #include "host_name.h"
 #include "user.h"
 
-#define WAIT_MAX   30
-#define LOGINS_MAX 60
-#define LOGINS_LAG 120 /* no answer is committed so long after its time was taken */
+#define WAIT_MAX       30
+#define LOGINS_MAX     60
+#define LOGINS_AT_ONCE 256
+#define LOGINS_LAG     120 /* no answer is committed so long after its time was taken */
 
 /* ---- redeeming (RFC 8628 §3.4, §3.5) --------------------------------------------------------- */
 
@@ -240,25 +241,27 @@ struct logins {
 /* answered_at never falls from one answer for a host to the next: see device_page.c. */
 static const char sql_answered[] =
     "SELECT answered_at, state, device_hash FROM device_codes WHERE host_id = $1"
-    " AND answered_at > $2 AND expires_at > $3 ORDER BY answered_at";
+    " AND answered_at > $2 AND expires_at > $3 ORDER BY answered_at LIMIT $4";
 
 static int logins_tx(struct tx *t, void *arg)
 {
 	struct logins *l = arg;
 	_cleanup_rows_ struct rows *r = NULL;
 	const struct request *rq = l->rq;
+	int64_t n = 0;
 
 	json_array_clear(l->answered);
 	l->newest = l->after;
-	int rc = tx_query(t, sql_answered, "iii", &r, rq->who.id, l->after, rq->now);
-	while (rc == 0 && (rc = rows_next(r)) > 0) {
+	int rc = tx_query(
+	    t, sql_answered, "iiii", &r, rq->who.id, l->after, rq->now, (int64_t)LOGINS_AT_ONCE);
+	for (; rc == 0 && (rc = rows_next(r)) > 0; n++) {
 		const char *state = row_text(r, 1);
 		l->newest = row_int(r, 0);
 		rc = 0;
 		if (state && strcmp(state, "redeemed") != 0)
 			json_array_append_new(l->answered, json_text(row_text(r, 2)));
 	}
-	if (l->newest < rq->now - LOGINS_LAG)
+	if (n < LOGINS_AT_ONCE && l->newest < rq->now - LOGINS_LAG)
 		l->newest = rq->now - LOGINS_LAG;
 	return rc;
 }

@@ -17,7 +17,7 @@ say() { # STATUS TEXT
 }
 
 # NAME, then a pattern (PCRE). The letters of user codes are those of RFC 8628.
-patterns='session and device tokens	\bp(st|ht|bs|dt)_[A-Za-z0-9_-]{16}
+patterns='session and device tokens	\bp(st|ht|bs|dt|dc|ac)_[A-Za-z0-9_-]{16}
 API keys	\biak_[A-Za-z0-9_-]{16}
 private keys	-----BEGIN [A-Z ]*PRIVATE KEY|b3BlbnNzaC1rZXktdjEAAAAA
 signed tokens	eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}
