@@ -21,11 +21,8 @@ static const char sql_insert[] =
 static const char sql_close[] =
     "UPDATE browser_sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0";
 static const char sql_sweep[] = "DELETE FROM browser_sessions WHERE expires_at < $1";
-static const char sql_revoke_user[] = "UPDATE browser_sessions SET revoked_at = $3"
-				      " WHERE user_id = $1 AND ($2 = 0 OR identity_id = $2)"
-				      " AND revoked_at = 0";
-static const char sql_revoke_identity[] =
-    "UPDATE browser_sessions SET revoked_at = $2 WHERE identity_id = $1 AND revoked_at = 0";
+static const char sql_revoke[] =
+    "UPDATE browser_sessions SET revoked_at = $2 WHERE user_id = $1 AND revoked_at = 0";
 
 /* Rows of those that ended so long ago tell nothing any more; the audit chain keeps them. */
 #define BROWSER_KEEP (30 * 86400)
@@ -232,13 +229,7 @@ int browser_close(struct tx *t, const struct request *rq)
 	return tx_exec(t, sql_close, "ii", rq->browser.session, rq->now);
 }
 
-int browser_revoke(struct tx *t, int64_t user, int64_t identity, int64_t now)
+int browser_revoke(struct tx *t, int64_t user, int64_t now)
 {
-	int r = oauth_forget(t, user, identity);
-
-	if (r < 0)
-		return r;
-	if (user == 0)
-		return tx_exec(t, sql_revoke_identity, "ii", identity, now);
-	return tx_exec(t, sql_revoke_user, "iii", user, identity, now);
+	return tx_exec(t, sql_revoke, "ii", user, now);
 }

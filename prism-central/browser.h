@@ -59,11 +59,8 @@ struct browser_login {
 int browser_open(struct tx *t, const struct request *rq, struct browser_login *l);
 /* End this one's row. */
 int browser_close(struct tx *t, const struct request *rq);
-/*
- * End all of a person's (password change, suspension) that are by this identity (0: any); user 0:
- * those by this identity, whoever's. 0 or -errno.
- */
-int browser_revoke(struct tx *t, int64_t user, int64_t identity, int64_t now);
+/* End all of a person's; session_revoke_all() does. 0 or -errno. */
+int browser_revoke(struct tx *t, int64_t user, int64_t now);
 
 /* A value that no browser has had: for a cookie after logging out. 0 or -errno. */
 int browser_token_new(char out[static 48]);

@@ -27,8 +27,6 @@ static const char sql_revoke_all[] =
 static const char sql_revoke_keys[] =
     "UPDATE sessions SET revoked_at = $3 WHERE user_id = $1 AND id <> $2 AND how = 'key'"
     " AND revoked_at = 0";
-static const char sql_revoke_identity[] =
-    "UPDATE sessions SET revoked_at = $2 WHERE identity_id = $1 AND revoked_at = 0";
 static const char sql_key[] =
     "SELECT 1 FROM ssh_keys WHERE user_id = $1 AND fingerprint = $2 AND (state = 'active'"
     " OR (state = 'retiring' AND not_after > $3))";
@@ -62,12 +60,7 @@ int session_create(struct tx *t, const struct request *rq, int64_t user, const c
 int session_revoke_all(struct tx *t, int64_t user, int64_t keep, int64_t now)
 {
 	int r = tx_exec(t, sql_revoke_all, "iii", user, keep, now);
-	return r ? r : browser_revoke(t, user, 0, now);
-}
-
-int session_revoke_identity(struct tx *t, int64_t identity, int64_t now)
-{
-	return identity ? tx_exec(t, sql_revoke_identity, "ii", identity, now) : 0;
+	return r ? r : browser_revoke(t, user, now);
 }
 
 int session_revoke_keys(struct tx *t, int64_t user, int64_t keep, int64_t now)

@@ -28,8 +28,6 @@ int session_create(struct tx *t, const struct request *rq, int64_t user, const c
 int session_revoke_all(struct tx *t, int64_t user, int64_t keep, int64_t now);
 /* The same of those that a key opened, whichever: a row does not tell. */
 int session_revoke_keys(struct tx *t, int64_t user, int64_t keep, int64_t now);
-/* End those that are by this identity; nothing for 0. */
-int session_revoke_identity(struct tx *t, int64_t identity, int64_t now);
 /* {token, expires_at, user}; user may be NULL. */
 json_t *session_json(const struct session_token *s, const struct user *u);
 

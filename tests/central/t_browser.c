@@ -421,6 +421,29 @@ TEST("S3.17 an address of a proven domain is taken to its provider, others are a
 	EXPECT_STR(b.refresh, "");
 }
 
+TEST("S3.17 whoever must log in at an institution is shown the way there, after the right password")
+{
+	fresh();
+	EXPECT_STR(outcome(HTTP_POST, chief.token, "users",
+		       json_pack("{ss,ss,ss}", "username", "ann", "email", "ann@acme.test",
+			   "password", "ann likes tea a lot")),
+	    "201");
+	sql("INSERT INTO sso_connections (id, organization_id, slug, name, type, enabled, issuer,"
+	    " default_role_id, enforce_sso, created_at, created_by, updated_at) SELECT 5, o.id,"
+	    " 'acme', 'ACME', 'oidc', 1, 'https://idp.test', r.id, 1, 1, u.id, 1 FROM"
+	    " organizations o, users u, roles r WHERE r.slug = 'member' AND r.scope ="
+	    " 'organization' AND u.username = 'chief'");
+	EXPECT_INT(browse_login(&b, "ann", "ann+likes+coffee+a+lot"), 403);
+	EXPECT(strstr(b.body, "Wrong username or password"));
+	EXPECT_INT(browse_login(&b, "ann", "ann+likes+tea+a+lot"), 403);
+	EXPECT(strstr(b.body, "href=\"/sso/acme/start?return=%2F\""));
+	EXPECT_STR(b.set_cookie, "");
+	EXPECT(!logged_in());
+	/* Superadmins must be able to mend it. */
+	EXPECT_INT(browse_login(&b, "chief", chiefs), 303);
+	EXPECT(logged_in());
+}
+
 TEST("I3.1 the style sheet has its hash for a name and may be kept for ever")
 {
 	fresh();
