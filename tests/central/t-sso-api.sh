@@ -1,0 +1,400 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Login connections, domains and identities over the API of a real service, with a name server of our
+# own: what is stored and how, who may, what is refused; and the local ways once they are closed.
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+B=${B:-build}
+central=$B/prism-central
+[ -x "$central" ] || { echo "not ok 1 - prism-central is not built"; echo 1..1; exit 1; }
+dir=$(mktemp -d) || exit 2
+n=0 bad=0 server='' names=''
+token='' status='' out=''
+
+stop() { [ -z "$server" ] || { kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; server=; }; }
+finish() {
+  stop
+  [ -z "$names" ] || { kill "$names" 2>/dev/null; wait "$names" 2>/dev/null; }
+  tests/keep-logs.sh "$dir"
+  rm -rf "$dir"
+}
+trap finish EXIT
+say() { n=$((n + 1)); if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; bad=1; fi; }
+is() { [ "$1" = "$2" ] || echo "# got '$1', not '$2'; $status $out"; [ "$1" = "$2" ]; say $? "$3"; }
+# ask METHOD PATH [JSON], as the owner of $token: sets $status and $out
+ask() {
+  local args=(-sS -o "$dir/out" -w '%{http_code}' --unix-socket "$dir/http.sock" -X "$1")
+  [ -z "$token" ] || args+=(-H "Authorization: Bearer $token")
+  [ $# -lt 3 ] || args+=(-H 'Content-Type: application/json' --data-binary "$3")
+  : >"$dir/out"
+  status=$(curl "${args[@]}" "http://localhost$2")
+  out=$(tr -d '\0' <"$dir/out")
+}
+get() { jq -r "$1" <<<"$out"; }
+code() { if [ "$status" -lt 300 ]; then echo "$status"; else get .error.code; fi; }
+# wants CODE TEST METHOD PATH [JSON]
+wants() { local want=$1 text=$2; shift 2; ask "$@"; is "$(code)" "$want" "$text"; }
+sql() { sqlite3 -cmd '.timeout 5000' "$dir/state/prism.db" "$1"; }
+in_database() { grep -qa -- "$1" "$dir"/state/prism.db*; }
+v=/api/v1 c=$v/organizations/acme/sso-connections d=$v/organizations/acme/sso-domains
+
+start() {
+  "$central" -c "$dir/central.conf" serve >>"$dir/log" 2>&1 &
+  server=$!
+  for _ in $(seq 100); do
+    ask GET /healthz 2>/dev/null && [ "$status" = 200 ] && return
+    sleep 0.05
+  done
+}
+
+# ---- the stage ----
+mkdir -m 700 "$dir/state" "$dir/dns"
+echo '{}' >"$dir/dns/zone.json"
+python3 tests/central/dns_server.py "$dir/dns" 2>"$dir/dns/errors" &
+names=$!
+for _ in $(seq 100); do [ -s "$dir/dns/port" ] && break; sleep 0.05; done
+[ -s "$dir/dns/port" ]; say $? "S3.18 the name server of the test runs"
+cat >"$dir/central.conf" <<EOC
+[server]
+url = https://prism.test
+listen = none
+listen_plain = unix:$dir/http.sock
+state_dir = $dir/state
+[database]
+url = sqlite:$dir/state/prism.db
+[sso]
+dns = 127.0.0.1:$(cat "$dir/dns/port")
+[log]
+level = debug
+EOC
+echo 'correct horse battery' >"$dir/password"
+"$central" -c "$dir/central.conf" bootstrap --username chief --email chief@uni.edu \
+  --password-file "$dir/password" >>"$dir/log" 2>&1
+start
+is "$status" 200 "I3.2 the service runs"
+login() { # NAME: sets $token
+  token=
+  ask POST $v/sessions "{\"login\":\"$1\",\"password\":\"correct horse battery\"}"
+  token=$(get .token)
+}
+login chief; chief=$token
+for name in olga adam mia out; do
+  ask POST $v/users "{\"username\":\"$name\",\"email\":\"$name@uni.edu\",\"password\":\"correct horse battery\"}"
+done
+for org in acme rival; do ask POST $v/organizations "{\"slug\":\"$org\"}"; done
+ask PUT $v/organizations/acme/members/olga '{"role":"owner"}'
+ask PUT $v/organizations/acme/members/adam '{"role":"admin"}'
+ask PUT $v/organizations/acme/members/mia '{"role":"member"}'
+ask PUT $v/organizations/rival/members/out '{"role":"owner"}'
+login olga; olga=$token
+login adam; adam=$token
+login mia; mia=$token
+login out; rival=$token
+
+# ---- without a master key ----
+token=$olga
+oidc='{"slug":"acme-oidc","type":"oidc","name":"Acme","issuer":"https://idp.acme.com/","client_id":"prism","client_secret":"hush-in-plain-sight"}'
+wants NO_MASTER_KEY "S3.19 without a master key a secret is refused" POST $c "$oidc"
+wants NO_MASTER_KEY "S3.19 and so is a key of our own" POST $c '{"slug":"acme-saml","type":"saml"}'
+wants 200 "S3.19 nothing of it" GET $c
+is "$(get length)" 0 "S3.19 is stored"
+wants 201 "S3.17 a public client needs none" POST $c "$(jq 'del(.client_secret) | .slug = "public"' <<<"$oidc")"
+wants NO_MASTER_KEY "S3.19 nor can one get a secret" PATCH $c/public '{"client_secret":"hush-in-plain-sight","name":"Other"}'
+wants 200 "S3.19 the request" GET $c/public
+is "$(get '[.name, .has_client_secret] | join(" ")')" "Acme false" "S3.19 changed nothing at all"
+wants 204 "S3.17 deleted" DELETE $c/public
+! in_database hush-in-plain-sight; say $? "S3.19 the secret is nowhere in the database"
+stop
+"$central" -c "$dir/central.conf" secrets new-key >"$dir/master.keys" 2>>"$dir/log" && chmod 600 "$dir/master.keys"
+printf '[secrets]\nmaster_keys = %s\n' "$dir/master.keys" >>"$dir/central.conf"
+start
+is "$status" 200 "S3.19 the service starts with a master key"
+
+# ---- OIDC ----
+wants 201 "S3.17 an OIDC connection" POST $c "$oidc"
+is "$(get '[.slug, .name, .organization, .type, .enabled, .issuer, .client_id, .has_client_secret, .scopes, .default_role,
+  .enforce_sso, .auto_provision, .has_certificate, .entry_point] | map(tostring) | join("|")')" \
+  "acme-oidc|Acme|acme|oidc|false|https://idp.acme.com/|prism|true|openid profile email|member|false|false|false|null" "S3.17 as asked, with the defaults"
+is "$(get '[.redirect_uri, .logout_url, .metadata_url] | map(tostring) | join("|")')" \
+  "https://prism.test/sso/acme-oidc/callback|https://prism.test/sso/acme-oidc/logout|null" "S3.17 with what the provider wants to know"
+[[ $out != *hush* ]]; say $? "S3.19 the answer has no secret"
+id=$(get .id)
+wants 200 "S3.17 by its id as well" GET "$c/$id"
+[[ $out != *hush* ]]; say $? "S3.19 nor has it when it is shown"
+! in_database hush-in-plain-sight; say $? "S3.19 in the database it is sealed"
+sealed() { sql "SELECT COALESCE(client_secret, 'none') FROM sso_connections WHERE slug = 'acme-oidc'"; }
+before=$(sealed)
+[[ $before == v1.* ]]; say $? "S3.19 with the data key"
+wants 200 "S3.17 changed" PATCH $c/acme-oidc '{"scopes":"openid email groups","mapping":{"role":"realm.roles","email":"mail"},"enabled":true}'
+is "$(get '[.scopes, .mapping.role, .mapping.email, .enabled, .has_client_secret] | map(tostring) | join("|")')" "openid email groups|realm.roles|mail|true|true" "S3.17 as asked"
+is "$(sealed)" "$before" "S3.19 a secret that is left out stays"
+wants 200 "S3.19 null" PATCH $c/acme-oidc '{"client_secret":null}'
+is "$(sealed) $(get .has_client_secret)" "none false" "S3.19 takes it away"
+wants 200 "S3.19 another one" PATCH $c/acme-oidc '{"client_secret":"hush-in-plain-sight"}'
+[ "$(sealed)" != "$before" ]; say $? "S3.19 is sealed anew"
+wants NAME_TAKEN "S3.17 slugs are unique" POST $c "$oidc"
+token=$rival
+wants NAME_TAKEN "S3.17 across organizations" POST $v/organizations/rival/sso-connections "$oidc"
+token=$olga
+
+refused() { # TEST JSON [CODE]: of a PATCH
+  wants "${3:-INVALID_VALUE}" "S3.17 refused: $1" PATCH $c/acme-oidc "$2"
+}
+for issuer in http://idp.acme.com http://127.0.0.1:1 ftp://x.org idp.acme.com 'https://x.org/?a=1' 'https://x.org/#a' 'https://me:pw@x.org' 'https://x.org/a b' 'https://'; do
+  refused "issuer $issuer" "$(jq -n --arg i "$issuer" '{issuer: $i}')"
+done
+refused "an issuer that is too long" "$(jq -n '{issuer: ("https://x.org/" + ("a" * 600))}')"
+for scopes in '' profile 'openid  email' ' openid' 'openid ' 'openid"'; do
+  refused "scopes '$scopes'" "$(jq -n --arg s "$scopes" '{scopes: $s}')"
+done
+refused "a mapping of other words" '{"mapping":{"password":"x"}}'
+refused "a claim with blanks" '{"mapping":{"email":"a b"}}'
+refused "a claim that is too long" "$(jq -n '{mapping: {email: ("a" * 129)}}')"
+refused "a mapping that is none" '{"mapping":["email"]}'
+refused "a role that is not there" '{"default_role":"emperor"}'
+refused "a project's role" '{"default_role":"viewer"}'
+refused "allowed roles that are none" '{"allowed_roles":["member","emperor"]}'
+refused "an empty secret" '{"client_secret":""}'
+refused "a secret of two lines" '{"client_secret":"a\nb"}'
+refused "a flag that is none" '{"enabled":"yes"}'
+refused "another slug" '{"slug":"other"}'
+refused "another type" '{"type":"saml"}'
+refused "what SAML has" '{"entry_point":"https://idp.acme.com/sso"}'
+refused "a certificate" '{"certificate":null}'
+refused "enabled without a client" '{"client_id":null}'
+wants INVALID_VALUE "S3.17 refused: a slug that is none" POST $c '{"slug":"Acme","type":"oidc"}'
+wants INVALID_VALUE "S3.17 refused: a type that is none" POST $c '{"slug":"acme-x","type":"ldap"}'
+wants INVALID_VALUE "S3.17 refused: enabled with nothing" POST $c '{"slug":"acme-x","type":"oidc","enabled":true}'
+
+# ---- SAML ----
+cert() { # NAME DAYS ARGS...: a certificate of a provider
+  openssl req -x509 -nodes -subj /CN=idp -days "$2" -keyout "$dir/$1.key" -out "$dir/$1.pem" "${@:3}" 2>/dev/null
+}
+cert good 400 -newkey rsa:2048
+cert curve 400 -newkey ec -pkeyopt ec_paramgen_curve:P-256
+cert weak 400 -newkey rsa:1024
+cert soon 2 -newkey rsa:2048
+with() { jq -n --rawfile c "$1" "${@:2}"; }
+wants 201 "S3.17 a SAML connection, before its provider is known" POST $c '{"slug":"acme-saml","type":"saml"}'
+is "$(get '[.metadata_url, .acs_url, .entity_id, .client_id] | map(tostring) | join("|")')" \
+  "https://prism.test/sso/acme-saml/metadata|https://prism.test/sso/acme-saml/acs|https://prism.test/sso/acme-saml/metadata|null" "S3.17 with what the provider wants to know"
+get .sp_certificate >"$dir/sp.pem"
+openssl x509 -in "$dir/sp.pem" -noout -text 2>/dev/null | grep -q 'Public-Key: (2048 bit)' &&
+  openssl verify -CAfile "$dir/sp.pem" "$dir/sp.pem" >/dev/null 2>&1
+say $? "S3.17 and a certificate of our own key"
+wants INVALID_VALUE "S3.17 it is not enabled before it is complete" PATCH $c/acme-saml '{"enabled":true}'
+wants 200 "S3.17 certificate, entry point, issuer" PATCH $c/acme-saml \
+  "$(with "$dir/good.pem" '{certificate: $c, entry_point: "https://idp.acme.com/sso?x=1", issuer: "urn:acme:idp", enabled: true}')"
+is "$(get '[.has_certificate, .entry_point, .issuer, .enabled, .warnings] | map(tostring) | join("|")')" "true|https://idp.acme.com/sso?x=1|urn:acme:idp|true|null" "S3.17 enable it"
+[[ $out != *"$(sed -n 3p "$dir/good.pem")"* ]]; say $? "S3.19 the answer has no provider's certificate"
+! in_database "$(sed -n 3p "$dir/good.pem")" && ! in_database 'PRIVATE KEY'; say $? "S3.19 certificate and key are sealed"
+cat "$dir/good.pem" "$dir/curve.pem" >"$dir/two.pem"
+wants 200 "S3.17 two certificates, one of a curve" PATCH $c/acme-saml "$(with "$dir/two.pem" '{certificate: $c}')"
+wants 200 "S3.17 one that ends soon" PATCH $c/acme-saml "$(with "$dir/soon.pem" '{certificate: $c}')"
+[[ $(get '.warnings[0]') == *"within a month"* ]]; say $? "S3.17 is taken with a warning"
+for file in weak.pem good.key password; do
+  wants INVALID_VALUE "S3.17 refused as a certificate: $file" PATCH $c/acme-saml "$(with "$dir/$file" '{certificate: $c}')"
+done
+wants INVALID_VALUE "S3.17 refused: a certificate that breaks off" PATCH $c/acme-saml "$(head -n 5 "$dir/good.pem" | jq -Rs '{certificate: .}')"
+wants INVALID_VALUE "S3.17 refused: no certificate while it is enabled" PATCH $c/acme-saml '{"certificate":null}'
+wants INVALID_VALUE "S3.17 refused: a client secret" PATCH $c/acme-saml '{"client_secret":"x"}'
+wants INVALID_VALUE "S3.17 refused: an entry point without TLS" PATCH $c/acme-saml '{"entry_point":"http://idp.acme.com/"}'
+
+# ---- who may ----
+for who in adam mia rival; do
+  token=${!who}
+  wants ORG_FORBIDDEN "S3.12 $who may not look" GET $c
+  wants ORG_FORBIDDEN "S3.12 $who may not make one" POST $c '{"slug":"mine","type":"oidc"}'
+  wants ORG_FORBIDDEN "S3.12 $who may not change one" PATCH $c/acme-oidc '{"issuer":"https://evil.org"}'
+  wants ORG_FORBIDDEN "S3.12 $who may not delete one" DELETE $c/acme-oidc
+  wants ORG_FORBIDDEN "S3.12 $who may not claim domains" POST $d '{"domain":"acme.com","connection":"acme-oidc"}'
+done
+token=$rival
+wants SSO_NOT_FOUND "S3.16 another organization's owner does not find it" PATCH $v/organizations/rival/sso-connections/acme-oidc '{"issuer":"https://evil.org"}'
+wants SSO_NOT_FOUND "S3.16 nor by its id" DELETE "$v/organizations/rival/sso-connections/$id"
+wants SSO_NOT_FOUND "S3.18 nor hangs a domain on it" POST $v/organizations/rival/sso-domains '{"domain":"rival.org","connection":"acme-oidc"}'
+# a role that may manage logins, below owner
+sql "INSERT INTO roles SELECT 77, id, 'organization', 'sso-admin', 'x', 25, 0 FROM organizations WHERE slug = 'acme';
+  INSERT INTO role_permissions VALUES (77, 'orgs:sso:manage');
+  UPDATE organization_members SET role_id = 77 WHERE user_id = (SELECT id FROM users WHERE username = 'mia')"
+token=$mia
+wants 200 "S3.12 a role of their own may" PATCH $c/acme-oidc '{"default_role":"sso-admin"}'
+wants ROLE_TOO_HIGH "S3.16 but give no role above it" PATCH $c/acme-oidc '{"default_role":"owner"}'
+wants ROLE_TOO_HIGH "S3.16 nor allow one" PATCH $c/acme-oidc '{"allowed_roles":["member","admin"]}'
+token=$olga
+wants 200 "S3.16 an owner may" PATCH $c/acme-oidc '{"default_role":"member","allowed_roles":["admin","member"]}'
+is "$(get '[.default_role, (.allowed_roles | join(","))] | join(" ")')" "member admin,member" "S3.16 roles are shown"
+token=$mia
+wants ROLE_TOO_HIGH "S3.16 whoever changes it answers for what it gives" PATCH $c/acme-oidc '{"issuer":"https://evil.org"}'
+
+# ---- domains ----
+token=$olga
+claim() { ask POST $d "{\"domain\":\"$1\",\"connection\":\"${2:-acme-oidc}\"}"; }
+claim @Acme.COM
+is "$status" 201 "S3.18 a domain is claimed"
+is "$(get '[.domain, .connection, .proven, .proven_at, .record_name] | map(tostring) | join("|")')" "acme.com|acme-oidc|false|null|_prism-challenge.acme.com" "S3.18 and has to be proven"
+value=$(get .record_value)
+[[ $value =~ ^prism-domain-verification=[A-Za-z0-9_-]{43}$ ]]; say $? "S3.18 by a text that nobody guesses"
+claim acme.com; is "$status $(get .record_value)" "200 $value" "S3.18 claimed again it is the same claim"
+claim acme.com acme-saml; is "$(code)" DOMAIN_ALREADY_USED "S3.18 one connection has it"
+for name in gmail.com OUTLOOK.com com localhost 192.0.2.1 'acme..com' '*.acme.com'; do
+  claim "$name"; is "$(code)" INVALID_VALUE "S3.18 refused: $name"
+done
+token=$rival
+ask POST $v/organizations/rival/sso-connections '{"slug":"rival","type":"oidc"}'
+r=$v/organizations/rival/sso-domains
+wants DOMAIN_ALREADY_USED "S3.18 another organization cannot claim it" POST $r '{"domain":"acme.com","connection":"rival"}'
+wants DOMAIN_ALREADY_USED "S3.18 nor with a connection" POST $v/organizations/rival/sso-connections '{"slug":"rival2","type":"oidc","domains":["@acme.com"]}'
+wants SSO_NOT_FOUND "S3.18 and then there is no such connection" GET $v/organizations/rival/sso-connections/rival2
+wants NOT_FOUND "S3.18 nor prove it" POST $r/acme.com/verify
+wants NOT_FOUND "S3.18 nor give it up" DELETE $r/acme.com
+token=$olga
+zone() { # HOW [TEXT]
+  jq -n --arg h "$1" --arg t "${2-$value}" '{"_prism-challenge.acme.com": {how: $h, txt: [$t]}}' >"$dir/dns/zone.new" && mv "$dir/dns/zone.new" "$dir/dns/zone.json"
+}
+answers() { # CODE HOW [TEXT]
+  zone "$2" "${3-$value}"
+  wants "$1" "S3.18 the DNS answers $2${3+ with another text}: $1" POST $d/acme.com/verify
+}
+answers DOMAIN_NOT_PROVEN nxdomain
+[[ $(get .error.message) == *"$value"*_prism-challenge.acme.com* ]]; say $? "S3.18 and the answer says what to publish"
+answers DOMAIN_NOT_PROVEN nodata
+answers DOMAIN_NOT_PROVEN ok "prism-domain-verification=x"
+answers DOMAIN_NOT_PROVEN other-name
+for how in servfail refused garbage short lying-length loop wrong-id; do answers DNS_UNAVAILABLE $how; done
+is "$(sql "SELECT proven_at FROM sso_domains WHERE domain = 'acme.com'")" 0 "S3.18 none of these proves it"
+: >"$dir/dns/asked"
+answers 200 tcp
+grep -q '^tcp _prism-challenge.acme.com 16' "$dir/dns/asked"; say $? "S3.18 a truncated answer is asked for again over TCP"
+is "$(get '[.proven, (.proven_at | type)] | map(tostring) | join(" ")')" "true string" "S3.18 now it is proven"
+answers 200 ok
+answers 200 cname
+answers DOMAIN_NOT_PROVEN nxdomain
+is "$(sql "SELECT proven_at > 0 FROM sso_domains WHERE domain = 'acme.com'")" 1 "S3.18 one denial ends no proof"
+sql "UPDATE sso_domains SET missing_at = missing_at - 8 * 86400"
+answers DNS_UNAVAILABLE servfail
+is "$(sql "SELECT proven_at > 0 FROM sso_domains WHERE domain = 'acme.com'")" 1 "S3.18 a DNS that does not answer changes nothing"
+answers DOMAIN_NOT_PROVEN nxdomain
+is "$(sql "SELECT proven_at FROM sso_domains WHERE domain = 'acme.com'")" 0 "S3.18 a week of denials does"
+answers 200 ok
+sql "UPDATE sso_domains SET created_at = created_at - 4 * 86400"
+token=$rival
+wants DOMAIN_ALREADY_USED "S3.18 a proven domain stays whoever's it is" POST $r '{"domain":"acme.com","connection":"rival"}'
+token=$olga
+claim acme.org; claim acme.net
+sql "UPDATE sso_domains SET created_at = created_at - 4 * 86400 WHERE domain = 'acme.org'"
+token=$rival
+wants 201 "S3.18 a claim that was not proven in three days yields" POST $r '{"domain":"acme.org","connection":"rival"}'
+wants DOMAIN_ALREADY_USED "S3.18 a younger one does not" POST $r '{"domain":"acme.net","connection":"rival"}'
+token=$olga
+wants NOT_FOUND "S3.18 and the first has it no more" POST $d/acme.org/verify
+wants 200 "S3.18 the list" GET $d
+is "$(get 'map(.domain) | join(" ")')" "acme.com acme.net" "S3.18 has what is left"
+wants 200 "S3.18 a connection's domains, as a whole" PATCH $c/acme-oidc '{"domains":["acme.com","@acme.info"]}'
+is "$(get '[.domains[] | .domain + " " + (.proven | tostring)] | join(", ")')" "acme.com true, acme.info false" "S3.18 what stays keeps its proof"
+wants INVALID_VALUE "S3.18 a list with a wrong one" PATCH $c/acme-oidc '{"domains":["acme.biz","x"]}'
+wants 204 "S3.18 given up" DELETE $d/acme.info
+wants 200 "S3.18 the rest" GET $d
+is "$(get 'map(.domain) | join(" ")')" "acme.com" "S3.18 stays"
+
+# ---- the local ways ----
+proof() { # KEYFILE NONCE
+  local sig; sig=$(printf 'prism-key-proof-v1\nhttps://prism.test\n%s\n' "$2" | ssh-keygen -q -Y sign -n prism-key -f "$1" 2>/dev/null)
+  jq -n --arg k "$(cat "$1.pub")" --arg s "$sig" --arg n "$2" '{public_key: $k, signature: $s, nonce: $n, origin: "generated"}'
+}
+ssh-keygen -q -t ed25519 -N '' -f "$dir/adam"
+token=$adam
+ask POST $v/me/ssh-keys/challenge
+wants 201 "S3.16 adam has a key" POST $v/me/ssh-keys "$(proof "$dir/adam" "$(get .nonce)")"
+key_login() {
+  token=
+  ask POST $v/sessions/key/challenge '{"username":"adam"}'
+  ask POST $v/sessions/key "$(proof "$dir/adam" "$(get .nonce)" | jq '. + {username: "adam"}')"
+}
+key_login; is "$(code)" 201 "S3.16 which opens a session"
+token=$chief
+ask POST $v/projects '{"slug":"lab","organization":"acme"}'
+ask POST $v/projects/lab/invitations '{"email":"new@acme.com","role":"member"}'; inside=$(get .token)
+ask POST $v/projects/lab/invitations '{"email":"new@uni.edu","role":"member"}'; outside=$(get .token)
+token=$olga
+wants 200 "S3.16 enforce_sso" PATCH $c/acme-oidc '{"enforce_sso":true}'
+is "$(get .unlinked_members)" 3 "S3.16 the answer tells how many would not come in"
+key_login; is "$(code)" SSO_REQUIRED "S3.16 keys open nothing any more"
+[[ $(get .error.message) == *https://prism.test/sso/acme-oidc/start* ]]; say $? "S3.16 and the answer tells where to go"
+login adam; is "$(code)" SSO_REQUIRED "S3.16 nor do passwords"
+login chief; is "$status" 201 "S3.16 but a superadmin's does"
+login out; is "$status" 201 "S3.16 and those of other organizations"
+token=
+wants SSO_REQUIRED "S3.16 an invited address of a proven domain gets no account here" POST $v/invitations/accept "{\"token\":\"$inside\",\"username\":\"newbie\"}"
+wants 200 "S3.16 another one does" POST $v/invitations/accept "{\"token\":\"$outside\",\"username\":\"newbie\"}"
+token=$olga
+wants 200 "S3.16 who is logged in stays" PATCH $c/acme-oidc '{"enabled":false}'
+login adam; is "$status" 201 "S3.16 a disabled connection enforces nothing"
+token=$olga
+wants 200 "S3.16 open again" PATCH $c/acme-oidc '{"enabled":true,"enforce_sso":false}'
+
+# ---- identities ----
+token=$adam
+wants 200 "S3.17 my logins" GET $v/me/identities
+is "$(get length)" 0 "S3.17 none"
+wants 201 "S3.17 to link one" POST $v/me/identities '{"connection":"acme-oidc"}'
+[[ $(get .url) =~ ^https://prism.test/sso/acme-oidc/start\?link=[A-Za-z0-9_-]{43}$ ]]; say $? "S3.17 there is an address"
+ticket=$(get .url); ticket=${ticket##*=}
+! in_database "$ticket"; say $? "S3.17 which is stored as a hash"
+wants SSO_NOT_FOUND "S3.17 not for a connection that is not there" POST $v/me/identities '{"connection":"nope"}'
+wants SSO_NOT_FOUND "S3.17 nor one that is not enabled" POST $v/me/identities '{"connection":"rival"}'
+identity() { # ID USER: as a login would have left it
+  sql "INSERT INTO sso_identities (id, organization_id, connection_id, issuer, subject, user_id, email, auth_at, created_at, last_login_at)
+    SELECT $1, c.organization_id, c.id, c.issuer, 'subject-$1', u.id, '', 1, 1, 1800000000 FROM sso_connections c, users u
+    WHERE c.slug = 'acme-oidc' AND u.username = '$2'"
+}
+identity 900 adam
+wants 200 "S3.17 a linked one" GET $v/me/identities
+is "$(get '.[0] | [.id, .connection, .connection_name, .issuer, .subject] | join("|")')" "900|acme-oidc|Acme|https://idp.acme.com/|subject-900" "S3.17 is shown"
+token=$mia
+wants NOT_FOUND "S3.17 not to be unlinked by others" DELETE $v/me/identities/900
+token=$adam
+sql "UPDATE sessions SET identity_id = 900 WHERE id = (SELECT MAX(id) FROM sessions WHERE user_id = (SELECT id FROM users WHERE username = 'adam'))"
+wants 204 "S3.17 unlinked" DELETE $v/me/identities/900
+is "$(sql "SELECT COUNT(*) FROM sessions WHERE identity_id = 900 AND revoked_at = 0")" 0 "S3.17 what it opened ends"
+identity 901 adam
+sql "UPDATE users SET password = NULL WHERE username = 'adam'; UPDATE ssh_keys SET state = 'revoked'"
+wants CONFLICT "S3.17 the only way in stays" DELETE $v/me/identities/901
+
+# ---- how old a login may be ----
+token=$chief
+age() { wants "$1" "I3.4 sso_max_age $2" PATCH $v/projects/lab "{\"sso_max_age\":$2}"; }
+ask GET $v/projects/lab; is "$(get .sso_max_age)" null "I3.4 no age is asked for at first"
+age 200 28800; is "$(get .sso_max_age)" 28800 "I3.4 now it is"
+for wrong in 59 -1 31622401 '"8h"' 28800.5 true; do age INVALID_VALUE "$wrong"; done
+age 200 0; is "$(get .sso_max_age)" null "I3.4 none"
+age 200 31622400; age 200 null; is "$(get .sso_max_age)" null "I3.4 none again"
+wants 201 "I3.4 from the beginning" POST $v/projects '{"slug":"late","organization":"acme","sso_max_age":3600}'
+is "$(get .sso_max_age)" 3600 "I3.4 as asked"
+
+# ---- the end of a connection ----
+token=$olga
+sql "UPDATE sessions SET identity_id = 901 WHERE id = (SELECT MAX(id) FROM sessions WHERE user_id = (SELECT id FROM users WHERE username = 'adam'))"
+wants CONFLICT "S3.17 a connection that people use is not deleted" DELETE $c/acme-oidc
+[[ $(get .error.message) == *"1 people"* ]]; say $? "S3.17 the answer says how many"
+wants 204 "S3.17 but by force" DELETE "$c/acme-oidc?force=1"
+wants SSO_NOT_FOUND "S3.17 it is gone" GET $c/acme-oidc
+is "$(sql "SELECT (SELECT COUNT(*) FROM sso_identities) || (SELECT COUNT(*) FROM sso_domains WHERE domain = 'acme.com') ||
+  (SELECT COUNT(*) FROM sessions WHERE identity_id = 901 AND revoked_at = 0) || (SELECT COUNT(*) FROM users WHERE username = 'adam')")" 0001 \
+  "S3.17 with its identities, domains and sessions; people stay"
+
+# ---- what is noted ----
+token=$chief
+ask GET "$v/audit?limit=500"
+for action in sso.connection.create sso.connection.update sso.connection.delete sso.domain.claim sso.domain.prove sso.domain.lapse sso.domain.delete sso.unlink project.change; do
+  [[ $(get 'if type == "array" then .[].action else .events[].action end') == *"$action"* ]]; say $? "I3.2 the audit has $action"
+done
+is "$(sql "SELECT COUNT(*) FROM audit WHERE detail LIKE '%hush%' OR detail LIKE '%BEGIN%' OR detail LIKE '%$ticket%'")" 0 "S3.19 and no secret"
+! grep -qE "hush-in-plain-sight|$ticket|PRIVATE KEY" "$dir/log"; say $? "S3.19 nor has the log"
+"$central" -c "$dir/central.conf" secrets status >"$dir/status" 2>&1; grep -q 'current' "$dir/status"; say $? "S3.19 the master key is in use"
+"$central" -c "$dir/central.conf" audit verify >>"$dir/log" 2>&1; say $? "I3.2 the chain of the audit is whole"
+kill "$server"; wait "$server"
+is $? 0 "I3.2 the service ends in good order"
+server=
+echo "1..$n"
+exit "$bad"
