@@ -73,6 +73,8 @@ const char *request_header(const struct request *rq, const char *name);
 const char *request_str(const struct request *rq, const char *name);
 /* A field of a form body (application/x-www-form-urlencoded), or NULL: then body is NULL. */
 const char *request_form(const struct request *rq, const char *name);
+/* The same where line ends may stand in it: request_form() has none of those. */
+const char *request_form_lines(const struct request *rq, const char *name);
 
 #define REPLY_HEADERS 8
 

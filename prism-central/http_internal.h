@@ -51,6 +51,7 @@ struct job;
 
 struct pair {
 	const char *name, *value;
+	bool lines; /* of a form: the value has line ends */
 };
 
 struct pairs {

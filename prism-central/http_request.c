@@ -212,20 +212,24 @@ static size_t utf8_len(const unsigned char *p)
 	return 0;
 }
 
-static bool text_clean(const char *s)
+/* Without control characters; line ends are told by *ret_lines, where it is not NULL. */
+static bool text_clean(const char *s, bool *ret_lines)
 {
 	const unsigned char *p = (const unsigned char *)s;
 
 	while (*p) {
 		size_t n = utf8_len(p);
-		if (n == 0 || *p < ' ' || *p == 127)
+		bool line = ret_lines && (*p == '\r' || *p == '\n');
+		if (n == 0 || (!line && *p < ' ') || *p == 127)
 			return false;
+		if (line)
+			*ret_lines = true;
 		p += n;
 	}
 	return true;
 }
 
-int percent_decode(char *s, bool plus)
+static int decode(char *s, bool plus, bool *ret_lines)
 {
 	char *out = s;
 
@@ -241,11 +245,19 @@ int percent_decode(char *s, bool plus)
 		}
 	}
 	*out = '\0';
-	return text_clean(s) ? 0 : -EINVAL;
+	return text_clean(s, ret_lines) ? 0 : -EINVAL;
 }
 
-/* a=b&c=d, decoded in place. A name that stands twice could be read in two ways. */
-static int parse_pairs(char *text, struct pairs *ret)
+int percent_decode(char *s, bool plus)
+{
+	return decode(s, plus, NULL);
+}
+
+/*
+ * a=b&c=d, decoded in place. A name that stands twice could be read in two ways. The values of a
+ * form may have line ends.
+ */
+static int parse_pairs(char *text, bool form, struct pairs *ret)
 {
 	struct pairs p = {.v = calloc(HTTP_PAIRS_MAX, sizeof(*p.v))};
 	int r = p.v ? 0 : -ENOMEM;
@@ -254,18 +266,19 @@ static int parse_pairs(char *text, struct pairs *ret)
 		if (!*item)
 			continue;
 		char *value = strchr(item, '=');
+		bool lines = false;
 		if (value)
 			*value++ = '\0';
 		else
 			value = item + strlen(item);
 		if (p.n == HTTP_PAIRS_MAX || percent_decode(item, true) < 0 ||
-		    (*value && percent_decode(value, true) < 0))
+		    (*value && decode(value, true, form ? &lines : NULL) < 0))
 			r = -EINVAL;
 		for (size_t i = 0; r == 0 && i < p.n; i++)
 			if (strcmp(p.v[i].name, item) == 0)
 				r = -EINVAL;
 		if (r == 0)
-			p.v[p.n++] = (struct pair){item, value};
+			p.v[p.n++] = (struct pair){item, value, lines};
 	}
 	if (r < 0)
 		free(p.v);
@@ -281,7 +294,7 @@ static int parse_path(struct job *j)
 
 	if (query) {
 		*query++ = '\0';
-		int r = parse_pairs(query, &j->query);
+		int r = parse_pairs(query, false, &j->query);
 		if (r < 0)
 			return r;
 	}
@@ -335,7 +348,7 @@ static int parse_body(struct job *j, struct reply *rp)
 	if (j->body_len == 0)
 		return 0;
 	if (type_is(type, "application/x-www-form-urlencoded")) {
-		if (strlen(j->body) == j->body_len && parse_pairs(j->body, &j->form) == 0)
+		if (strlen(j->body) == j->body_len && parse_pairs(j->body, true, &j->form) == 0)
 			return 0;
 		reply_error(rp, API_BAD_REQUEST, "The form is malformed.");
 		return -EINVAL;
@@ -383,14 +396,28 @@ const char *request_query(const struct request *rq, const char *name)
 	return NULL;
 }
 
-const char *request_form(const struct request *rq, const char *name)
+static const struct pair *form_pair(const struct request *rq, const char *name)
 {
 	const struct job *j = rq->http_;
 
 	for (size_t i = 0; i < j->form.n; i++)
 		if (strcmp(j->form.v[i].name, name) == 0)
-			return j->form.v[i].value;
+			return &j->form.v[i];
 	return NULL;
+}
+
+const char *request_form(const struct request *rq, const char *name)
+{
+	const struct pair *p = form_pair(rq, name);
+
+	return p && !p->lines ? p->value : NULL;
+}
+
+const char *request_form_lines(const struct request *rq, const char *name)
+{
+	const struct pair *p = form_pair(rq, name);
+
+	return p ? p->value : NULL;
 }
 
 const char *request_header(const struct request *rq, const char *name)

@@ -130,6 +130,9 @@ const struct route routes[] = {
 	{HTTP_POST, "/sso/{}/link", "browser", SCOPE_BROWSER, sso_flow_link_post, LANE_OUT},
 	{HTTP_GET, "/sso/{}/callback", "browser", SCOPE_BROWSER, oidc_callback, LANE_OUT},
 	{HTTP_POST, "/sso/{}/logout", "public", SCOPE_PUBLIC, oidc_logout, LANE_OUT},
+	{HTTP_POST, "/sso/{}/acs", "public", SCOPE_PUBLIC, saml_acs, LANE_OUT},
+	{HTTP_GET, "/sso/{}/finish", "browser", SCOPE_BROWSER, saml_finish, LANE_OUT},
+	{HTTP_GET, "/sso/{}/metadata", "public", SCOPE_PUBLIC, saml_metadata, LANE_OUT},
 
 	{HTTP_GET, "/healthz", "public", SCOPE_PUBLIC, health_show},
 	{HTTP_GET, V1 "/audit", "audit:view", SCOPE_DEPLOYMENT, audit_list},

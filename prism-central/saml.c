@@ -110,7 +110,7 @@ static int acs_form(struct acs *s)
 	const char *state = request_form(s->rq, "RelayState");
 
 	s->q.operation = "consume";
-	s->q.response = request_form(s->rq, "SAMLResponse");
+	s->q.response = request_form_lines(s->rq, "SAMLResponse");
 	s->q.a = &s->a;
 	if (!s->q.response || !*s->q.response)
 		return saml_fail(&s->f, "malformed", "The form has no SAMLResponse.");

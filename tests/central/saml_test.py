@@ -1,0 +1,372 @@
+# SPDX-License-Identifier: MIT
+"""Logins through SAML providers. See t-saml.sh and oauth_world.py."""
+import base64
+import html
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+import zlib
+
+from oauth_world import (Client, DIR, Person, URL, api, audit, boss_token, end, keep_secret, logged, note, same, say,
+                         sql)
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "saml"))
+import mint  # noqa: E402  pylint: disable=wrong-import-position
+
+CENTRAL_PID, IDP_URL, IDP_ADMIN = int(sys.argv[4]), sys.argv[5], sys.argv[6]
+ISSUER = "https://idp.uni.test/saml"
+HELPER = os.path.join(DIR, "prism-saml")
+boss = boss_token()
+addresses = ("127.%d.%d.%d" % (i >> 16, i >> 8 & 255, i & 255) for i in itertools.count(0x010101))
+
+
+def file(name):
+    return os.path.join(DIR, name)
+
+
+def read(name):
+    with open(file(name), encoding="utf-8") as f:
+        return f.read()
+
+
+def browser():
+    """Another one, from an address of its own: what is refused is counted by address."""
+    return Client(next(addresses))
+
+
+for who in ("idp", "other", "sp"):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", file(who + ".key"), "-out",
+                    file(who + ".crt"), "-subj", "/CN=" + who, "-days", "3"], check=True, capture_output=True)
+
+# ---- a connection ----
+
+
+def connect(slug, **more):
+    body = {"slug": slug, "name": "University " + slug, "type": "saml", "issuer": ISSUER,
+            "entry_point": "https://idp.uni.test/sso?tenant=1", "certificate": read("idp.crt"), "enabled": True,
+            "auto_provision": True}
+    body.update(more)
+    a = api("POST", "/organizations/default/sso-connections", body, boss)
+    if a.status != 201:
+        note(a.text)
+    return a.json
+
+
+uni, second = connect("uni"), connect("second")
+same((uni["acs_url"], uni["entity_id"]), (URL + "/sso/uni/acs", URL + "/sso/uni/metadata"),
+     "S3.17 a SAML connection has addresses of its own")
+with open(file("uni.crt"), "w", encoding="utf-8") as out:
+    out.write(uni["sp_certificate"])
+
+a = browser().get("/sso/uni/metadata")
+same((a.status, a.headers["Content-Type"]), (200, "application/samlmetadata+xml"), "S3.17 its metadata can be downloaded")
+say('entityID="%s"' % uni["entity_id"] in a.text and 'AuthnRequestsSigned="true"' in a.text
+    and "".join(uni["sp_certificate"].split("\n")[1:-2]) in a.text and "PRIVATE" not in a.text,
+    "S3.17 which says who we are, that we sign, and with which certificate")
+same(browser().get("/sso/nobody/metadata").status, 404, "S3.17 no connection, no metadata")
+off = connect("off", enabled=False)
+same((browser().get("/sso/off/metadata").status, browser().get("/sso/off/start").status), (200, 404),
+     "S3.17 one that is not enabled yet has metadata, and lets nobody in")
+
+# ---- one login ----
+
+
+class Login:
+    """A browser at the provider: what we asked it is taken apart."""
+
+    def __init__(self, slug="uni", query="", client=None):
+        self.client, self.slug = client or browser(), slug
+        self.redirect = self.client.get("/sso/%s/start%s" % (slug, query))
+        q = urllib.parse.parse_qs(urllib.parse.urlsplit(self.redirect.location).query)
+        self.state = q.get("RelayState", [""])[0]
+        packed = base64.b64decode(q.get("SAMLRequest", [""])[0])
+        self.xml = zlib.decompress(packed, -15).decode() if packed else ""
+        self.request = (re.findall(r'<samlp:AuthnRequest[^>]* ID="([^"]+)"', self.xml) or [""])[0]
+
+    def mint(self, case="good", **more):
+        p = {"sp": "%s/sso/%s/metadata" % (URL, self.slug), "acs": "%s/sso/%s/acs" % (URL, self.slug), "idp": ISSUER,
+             "request_id": self.request, "now": int(time.time()), "key": file("idp.key"), "cert": file("idp.crt"),
+             "other_key": file("other.key"), "other_cert": file("other.crt"), "sp_cert": file("uni.crt")}
+        p.update(more)
+        text = {n: f for n, _, f in mint.CASES}[case](mint.Mint(p))
+        return text[7:] if text.startswith("base64:") else base64.b64encode(text.encode()).decode()
+
+    def post(self, response, state=None, slug=None):
+        """As the provider's page makes the browser do it: without our cookie."""
+        sender = Client(self.client.address)
+        form = {"SAMLResponse": response, "RelayState": self.state if state is None else state}
+        if state == "":
+            del form["RelayState"]
+        a = sender.post("/sso/%s/acs" % (slug or self.slug), form,
+                        headers={"Origin": "https://idp.uni.test", "Sec-Fetch-Site": "cross-site"})
+        self.cookies = sender.cookies
+        return a
+
+    def finish(self, a, client=None):
+        return (client or self.client).get(a.location)
+
+
+def logged_in(client):
+    m = re.search(r'<form class="who".*?<span>([^<]*)</span>', client.get("/").text, re.S)
+    return html.unescape(m.group(1)) if m else None
+
+
+TOLD = (r"The login did not work Nobody was logged in through University \w+: begin again, and ask your administrator if"
+        r" it goes on\. To the beginning Should you ask your administrator, name this request: \w{16}")
+
+
+def refused(a, word, name):
+    """One page without details, and the reason in the audit log."""
+    event = audit("sso.refused")
+    found = event[2] if event else {}
+    page = re.search(r"<main>(.*?)</main>", a.text, re.S)
+    page = " ".join(re.sub(r"<[^>]*>", " ", page.group(1) if page else a.text).split())
+    plain = re.fullmatch(TOLD, page)
+    good = a.status == 403 and found.get("fault") in word.split("|") and plain
+    if not good:
+        note("%d %s, wanted %s: %s" % (a.status, found, word, page))
+    say(good, name)
+
+
+first = Login()
+same(first.redirect.location.split("?")[0], "https://idp.uni.test/sso", "I3.2 the browser is sent to the entry point")
+say("&Signature=" in first.redirect.location and "SigAlg=http%3A%2F%2Fwww.w3.org%2F2001%2F04%2Fxmldsig-more%23rsa-sha256"
+    in first.redirect.location, "I3.2 with a signed request")
+say(first.request and first.state and sql("SELECT 1 FROM sso_attempts WHERE request_id = ?", first.request),
+    "I3.2 which is kept, to compare the answer with")
+response = first.mint(subject="alice-id", email="alice@uni.edu")
+a = first.post(response)
+same((a.status, a.location.split("=")[0]), (303, "/sso/uni/finish?state"), "I3.2 a good response is taken")
+same(first.cookies, {}, "I3.2 without touching the browser's cookie")
+thief = browser()
+thief.get("/")
+refused(first.finish(a, thief), "state", "I3.2 another browser cannot fetch what was asserted")
+same(logged_in(thief), None, "I3.2 and is nobody")
+done = first.finish(a)
+same((done.status, done.location), (303, "/"), "I3.2 the browser that began is logged in")
+same(logged_in(first.client), "alice", "S3.18 with an account made for the person")
+refused(first.finish(a), "state", "I3.2 what was asserted is fetched once")
+keep_secret(response[:200])
+keep_secret(first.state)
+
+rows = sql("SELECT i.issuer, i.subject, i.email, u.username, u.name FROM sso_identities i JOIN users u ON u.id = i.user_id")
+same(rows, [(ISSUER, "alice-id", "alice@uni.edu", "alice", "Alice Archer")], "S3.18 known by (issuer, subject)")
+again = Login()
+again.finish(again.post(again.mint(subject="alice-id", email="other@uni.edu", name="Alice B.")))
+same((logged_in(again.client), sql("SELECT COUNT(*) FROM sso_identities")), ("alice", [(1,)]),
+     "S3.18 and found again by it, whatever the address says now")
+
+# ---- forgeries ----
+
+for case, word, _ in mint.CASES:
+    query = "?fresh=1" if case == "stale-login" else ""
+    t = Login(query=query)
+    if word == "ok":
+        a = t.post(t.mint(case, subject="p-" + case))
+        same((a.status, t.finish(a).status if a.status == 303 else a.text[:300]), (303, 303), "I3.2 taken: " + case)
+        continue
+    refused(t.post(t.mint(case, subject="p-forged")), word, "I3.2 refused: %s (%s)" % (case, word.replace("|", ", ")))
+    if sql("SELECT 1 FROM sso_attempts WHERE request_id = ? AND assertion IS NOT NULL", t.request):
+        say(False, "I3.2 nothing is kept of: " + case)
+same(sql("SELECT COUNT(*) FROM sso_identities WHERE subject LIKE '%forged%' OR subject LIKE '%victim%'"), [(0,)],
+     "I3.2 nobody came in by a forgery")
+
+# ---- again and elsewhere ----
+
+t = Login()
+response = t.mint(id="_once", subject="bob-id", email="bob@uni.edu")
+a = t.post(response)
+same(a.status, 303, "I3.2 a response is taken")
+refused(t.post(response), "state", "I3.2 the same response again is not")
+t.finish(a)
+refused(t.post(response), "state", "I3.2 nor after the login")
+other = Login()
+refused(other.post(response), "wrong_request", "I3.2 nor for another request")
+refused(other.post(other.mint(id="_once", subject="bob-id")), "replayed",
+        "I3.2 an assertion that was taken is not in another response")
+refused(other.post(other.mint(), slug="second"), "state", "I3.2 an attempt at one connection does not count at another")
+elsewhere = Login("second")
+refused(elsewhere.post(other.mint()), "wrong_destination", "I3.2 a response for another connection")
+refused(Login().post(Login().mint(), state=""), "unsolicited", "I3.2 a response without a request (IdP-initiated)")
+refused(Login().post(Login().mint(), state="1.nothing"), "state", "I3.2 a state that is none")
+refused(Login().post(""), "malformed", "I3.2 a form without a response")
+refused(Login().post("A" * 500000), "too_large", "I3.2 a form that is too large")
+same(Login("second").client.post("/sso/nobody/acs", {"SAMLResponse": "x", "RelayState": "x"}).status, 404,
+     "I3.2 no such connection")
+
+t = Login(query="?fresh=1")
+say('ForceAuthn="true"' in t.xml, "I3.4 a fresh login is asked for as such")
+a = t.post(t.mint(subject="alice-id"))
+same(t.finish(a).status, 303, "I3.4 and one is taken")
+same(sql("SELECT auth_at FROM sso_identities WHERE subject = 'alice-id'")[0][0] > time.time() - 60, True,
+     "I3.4 when it was is kept")
+t = Login(query="?return=/device")
+same(t.finish(t.post(t.mint(subject="alice-id"))).location, "/device", "I3.2 the browser goes on where it wanted to")
+
+# ---- attributes ----
+
+api("PATCH", "/organizations/default/sso-connections/second", {
+    "mapping": {"username": "login.name", "name": "cn", "email": "e"}, "allowed_roles": ["member"]}, boss)
+t = Login("second")
+m = mint.Mint(dict(json.loads("{}"), sp=URL + "/sso/second/metadata", acs=URL + "/sso/second/acs", idp=ISSUER,
+                   request_id=t.request, key=file("idp.key"), cert=file("idp.crt"), subject="carol-id"))
+m.attributes = {"login.name": ["Carol@uni.edu"], "cn": ["Carol &lt;b&gt;"], "mail": ["no@uni.edu"], "e": ["carol@uni.edu"]}
+t.finish(t.post(base64.b64encode(m.build().encode()).decode()))
+same(sql("SELECT u.username, u.name, i.email FROM sso_identities i JOIN users u ON u.id = i.user_id"
+         " WHERE i.subject = 'carol-id'"), [("carol", "Carol <b>", "carol@uni.edu")],
+     "S3.17 attributes are taken by the connection's mapping")
+say("Carol &lt;b&gt;" in t.client.get("/").text or "Carol <b>" not in t.client.get("/").text,
+    "S3.17 and escaped where they are shown")
+
+# ---- linking one's own account ----
+
+dana = Person("dana", boss)
+ticket = api("POST", "/me/identities", {"connection": "uni"}, dana.token()).json["url"]
+t = Login(query="?" + urllib.parse.urlsplit(ticket).query)
+page = t.finish(t.post(t.mint(subject="dana-id", email="d@elsewhere.org")))
+same((page.status, page.has("Link this login", "dana")), (200, True), "S3.17 linking an account asks first")
+done = t.client.send(page, "/sso/uni/link")
+same(logged_in(t.client), "dana", "S3.17 then the login is that account's")
+
+# ---- a provider that others have written ----
+
+if IDP_URL:
+    metadata = urllib.request.urlopen(IDP_URL + "/metadata").read().decode()
+    certificate = re.search(r"X509Certificate>([^<]*)<", metadata).group(1)
+    pem = "-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n" % "\n".join(re.findall(".{1,64}", certificate))
+    campus = connect("campus", issuer=IDP_URL + "/metadata", entry_point=IDP_URL + "/sso", certificate=pem)
+    ours = browser().get("/sso/campus/metadata").text
+    body = json.dumps({"metadata": ours}).encode()
+    urllib.request.urlopen(urllib.request.Request(IDP_ADMIN + "/services/", body, method="PUT")).read()
+    t = Login("campus")
+    form = urllib.parse.urlencode({"username": "chen", "password": "chen-at-campus"}).encode()
+    page = urllib.request.urlopen(t.redirect.location, form).read().decode()
+    fields = {n: html.unescape(v) for n, v in re.findall(r'name="(\w+)" value="([^"]*)"', page)}
+    same(re.search(r'action="([^"]*)"', page).group(1), campus["acs_url"], "I3.2 samlify knows us by our metadata")
+    a = t.post(fields["SAMLResponse"], fields["RelayState"])
+    if a.status != 303:
+        note(str(audit("sso.refused")))
+    t.finish(a)
+    same((logged_in(t.client), sql("SELECT subject FROM sso_identities WHERE connection_id = ?", int(campus["id"]))),
+         ("chen", [("saml-chen",)]), "I3.2 and its response, to our signed request, logs chen in")
+else:
+    say(False, "I3.2 the provider of tests/idp runs")
+
+# ---- the helper ----
+
+
+def helper(text):
+    os.unlink(HELPER)
+    if text is not None:
+        with open(HELPER, "w", encoding="utf-8") as f:
+            f.write(text)
+        os.chmod(HELPER, 0o700)
+
+
+def children():
+    try:
+        with open("/proc/%d/task/%d/children" % (CENTRAL_PID, CENTRAL_PID), encoding="utf-8") as f:
+            mine = f.read().split()
+        return [p for p in mine] + [
+            line for line in subprocess.run(["ps", "--ppid", str(CENTRAL_PID), "-o", "pid=,stat="], capture_output=True,
+                                            check=False, text=True).stdout.splitlines()]
+    except OSError as e:
+        return [str(e)]
+
+
+def descriptors():
+    return len(os.listdir("/proc/%d/fd" % CENTRAL_PID))
+
+
+time.sleep(0.2)
+before = descriptors()
+waiting = Login()
+good = waiting.mint()
+for name, text, word, most in (
+        ("is not there", None, "helper_missing", 2), ("dies", "#!/bin/sh\nexit 3\n", "helper_failed", 2),
+        ("says nothing", "#!/bin/sh\ncat >/dev/null\n", "helper_failed", 2),
+        ("says something else", "#!/bin/sh\ncat >/dev/null; echo '[]'\n", "helper_failed", 2),
+        ("never reads and never ends", "#!/bin/sh\nexec sleep 60\n", "helper_timeout", 7),
+        ("closes its output and stays", "#!/bin/sh\nexec >&-\nexec sleep 60\n", "helper_timeout", 7),
+        ("says too much", "#!/bin/sh\nexec yes\n", "helper_failed", 2)):
+    if text is None:
+        os.unlink(HELPER)
+    elif os.path.lexists(HELPER):
+        helper(text)
+    else:
+        with open(HELPER, "w", encoding="utf-8") as f:
+            f.write(text)
+        os.chmod(HELPER, 0o700)
+    began = time.monotonic()
+    refused(waiting.post(good), word, "I3.2 prism-saml %s: %s" % (name, word))
+    took = time.monotonic() - began
+    say(took < most, "I3.2 which takes %.1f s" % took)
+say(any("install the package prism-saml" in line for line in logged("saml_helper")),
+    "I3.2 the log says what to do when it is not installed")
+if not all("prism-saml" in line for line in logged("saml_helper")):
+    note(str(logged("saml_helper")))
+same(children(), [], "I3.2 no process stays")
+helper("#!/bin/sh\ncat >/dev/null\n(tr '\\0' '\\n' </proc/$$/cmdline; echo --; tr '\\0' '\\n' </proc/$$/environ; echo --;"
+       " ls /proc/$$/fd) >'%s'\n" % file("seen"))
+waiting.post(good)
+args, environ, fds = read("seen").split("--\n")
+say("PRIVATE" not in args and waiting.state not in args and args.split("\n")[1:] == [HELPER, ""],
+    "I3.2 it gets nothing on its command line")
+same([line for line in environ.split("\n") if line], [], "I3.2 and no environment")
+# Beside the first three: the shell's own, of the script.
+say(set(fds.split()) <= {"0", "1", "2", "10", "255", "3"}, "I3.2 and no descriptors: " + fds.replace("\n", " "))
+os.unlink(HELPER)
+os.symlink(os.path.join(os.environ.get("B", "build"), "prism-saml"), HELPER)
+a = waiting.post(good)
+same((a.status, waiting.finish(a).status), (303, 303), "I3.2 the login that waited goes on when it works again")
+time.sleep(0.3)
+say(descriptors() <= before + 2, "I3.2 no descriptor stays open (%d, %d)" % (before, descriptors()))
+
+# ---- too many ----
+
+flood = Client("127.9.9.9")
+t = Login(client=flood)
+bad = t.mint("tampered-name")
+answers = [t.post(bad).status for _ in range(70)]
+say(answers[0] == 403 and answers[-1] == 429 and answers.index(429) <= 60,
+    "I3.2 one address cannot go on with bad responses for ever (%d)" % answers.index(429))
+same(t.post(t.mint()).status, 429, "I3.2 nor have good ones looked at")
+t = Login()
+same(t.post(t.mint()).status, 303, "I3.2 others are not locked out by it")
+
+# ---- at once ----
+
+import threading  # noqa: E402  pylint: disable=wrong-import-position,wrong-import-order
+
+ready = [(x, x.mint(subject="many-%d" % i)) for i, x in enumerate(Login() for _ in range(40))]
+results = []
+
+
+def one(x, r):
+    results.append(x.finish(x.post(r)).status)
+
+
+threads = [threading.Thread(target=one, args=x) for x in ready]
+began = time.monotonic()
+for x in threads:
+    x.start()
+for x in threads:
+    x.join()
+took = time.monotonic() - began
+same(results, [303] * 40, "I3.2 forty people log in at once")
+note("40 logins at once: %.0f ms each" % (took * 1000 / 40))
+same(children(), [], "I3.2 and no process stays")
+
+text = read("central.log") + "".join(str(r) for r in sql("SELECT * FROM audit"))
+say(waiting.state not in text and good[:120] not in text and first.state not in text
+    and "PRIVATE KEY" not in text, "I3.2 neither states nor responses are in the log or the audit")
+database = open(file("central/prism.db"), "rb").read()
+say(b"PRIVATE KEY" not in database and waiting.state.encode() not in database,
+    "S3.19 our key is sealed in the database, and states are not in it")
+end()
