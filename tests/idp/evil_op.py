@@ -281,7 +281,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         answer = {"state": query.get("state", ""), "iss": p.url}
         if p.fault("answer_error"):
             answer.update(error="access_denied",
-                          error_description="<script>alert(1)</script>\x1b[31m\" onload=\"x")
+                          error_description="<script>alert(1)</script>\u00e9\" onload=\"x")
         else:
             code = secrets.token_urlsafe(24)
             p.codes[code] = query
