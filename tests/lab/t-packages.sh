@@ -91,6 +91,8 @@ integrated()
 {
   box_has 'grep -Eq "^passwd:.*\<files prism\>" /etc/nsswitch.conf && grep -Eq "^group:.*\<files prism\>" /etc/nsswitch.conf' &&
     box_has 'test "$(grep -cE "^account[[:blank:]]+required[[:blank:]]+pam_prism.so" /etc/pam.d/common-account)" = 1' &&
+    box_has 'test "$(grep -cE "^auth[[:blank:]]+.success=2 ignore=ignore module_unknown=ignore default=die.[[:blank:]]+pam_prism.so" /etc/pam.d/common-auth)" = 1' &&
+    box_has 'grep -E "^auth" /etc/pam.d/common-auth | head -n 1 | grep -q pam_prism.so' &&
     box_has 'cmp /etc/ssh/sshd_config.d/00-prism.conf /usr/share/prism/sshd.conf' &&
     box_has 'test "$(stat -c %a /etc/sudoers.d/prism)" = 440 && visudo -c'
 }
@@ -149,6 +151,7 @@ edited_pam()
 {
   install_on_box >/dev/null 2>&1
   on_box 'cp -a /etc/pam.d /root/pam.d; sed -i "/pam_prism.so/s/.*/account\t[success=ok ignore=ignore default=die]\tpam_prism.so debug/; 1i account required pam_permit.so" /etc/pam.d/common-account
+    sed -i "s/pam_prism.so/pam_prism.so login_timeout=60/; 1i auth optional pam_permit.so" /etc/pam.d/common-auth
     sed -i "s/pam_deny.so/pam_deny.so debug/" /etc/pam.d/common-account; sed -i "1i account required /lib/x86_64-linux-gnu/security/pam_prism.so" /etc/pam.d/cron'
   step "upgrade where the PAM files have been edited by hand" upgrade_box
   step "purge where the PAM files have been edited by hand" on_box "dpkg --purge $HOST_PACKAGES"

@@ -176,29 +176,49 @@ __attribute__((unused)) static void door_close(void)
 	unlink(in_dir("agent.sock"));
 }
 
-/* Start it, with "door" as it is. */
-__attribute__((unused)) static void door_open(void)
+static int door_socket(const char *path)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
-	door_close();
 	if (!seen)
 		seen = mmap(
 		    NULL, sizeof(*seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	memset(seen, 0, sizeof(*seen));
-	snprintf(a.sun_path, sizeof(a.sun_path), "%s", in_dir("agent.sock"));
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	unlink(path);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, 8) < 0)
-		test_fail(__FILE__, __LINE__, "cannot listen at %s", a.sun_path);
+		abort();
+	return fd;
+}
+
+static void door_loop(int fd)
+{
+	for (;;) {
+		const int c = accept(fd, NULL, NULL);
+
+		door_serve(c);
+		close(c);
+	}
+}
+
+/* Be the agent, with "door" as it is, until somebody ends this process. */
+__attribute__((unused)) static void door_listen(const char *path)
+{
+	door_loop(door_socket(path));
+}
+
+/* Start it as a child. */
+__attribute__((unused)) static void door_open(void)
+{
+	int fd;
+
+	door_close();
+	fd = door_socket(in_dir("agent.sock"));
 	door_pid = fork();
 	if (door_pid == 0) {
 		alarm(60);
-		for (;;) {
-			const int c = accept(fd, NULL, NULL);
-
-			door_serve(c);
-			close(c);
-		}
+		door_loop(fd);
 	}
 	close(fd);
 }

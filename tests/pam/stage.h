@@ -283,7 +283,7 @@ static const char *why_not(void)
 	return geteuid() == 0 ? NULL : "snapshots must be root's: run as root";
 }
 
-static int stage_main(int argc, char **argv)
+__attribute__((unused)) static int stage_main(int argc, char **argv)
 {
 	const char *base = secure_getenv("T_PAM_DIR"), *why;
 	char group[PATH_MAX];
