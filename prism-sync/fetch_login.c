@@ -352,6 +352,9 @@ static void *watcher(void *arg)
 
 		if (rc == -EACCES)
 			fail_all(w.login);
+		/* Whoever answers next may be another service, or one restored from a backup. */
+		if (rc < 0)
+			after = 0;
 		if (rc == 0 && (w.ours > 0 || clock_mono_ms() - start >= QUICK_MS)) {
 			delay = WATCH_FIRST;
 			continue;

@@ -73,18 +73,19 @@ static void send_all(struct client *c, const void *p, size_t n)
 	}
 }
 
+/* Head and body in one piece: apart, the second would wait for the first one's acknowledgement. */
 static void answer(struct client *c, const char *status, const void *body, size_t n)
 {
-	char head[300], date[64];
+	struct buf whole = BUF_INIT(n + 512);
+	char date[64];
 	time_t now = time(NULL);
 	struct tm tm;
 
 	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &tm));
-	int len = snprintf(head, sizeof(head),
-	    "HTTP/1.1 %s\r\nDate: %s\r\nContent-Length: %zu\r\n\r\n", status, date, n);
-
-	send_all(c, head, (size_t)len);
-	send_all(c, body, n);
+	buf_addf(&whole, "HTTP/1.1 %s\r\nDate: %s\r\nContent-Length: %zu\r\n\r\n", status, date, n);
+	buf_add(&whole, body, n);
+	send_all(c, whole.data, whole.len);
+	buf_free(&whole);
 }
 
 static void frame(struct buf *out, const struct buf *msg)

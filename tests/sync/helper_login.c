@@ -9,11 +9,11 @@
  *	helper_login SOCKET end HANDLE
  *	helper_login SOCKET hold HANDLE MS	begin to wait, and close without the reply
  *	helper_login SOCKET qr USER ORIGIN	begin, and print the QR code as lines of # and .
- *	helper_login SOCKET crowd FIRST N LIFE_MS
- *			logins of userFIRST..., each from an address of its own and on a connection
- *			that stays open. Says "begun N failed M ms T" (the slowest start), waits for
- *			all, and says "result R count C last MS" for each kind of answer (when the
- *			last one came, CLOCK_MONOTONIC)
+ *	helper_login SOCKET crowd FIRST|USER N LIFE_MS
+ *			logins of userFIRST..., or N of one user, each from an address of its own
+ *and on a connection that stays open. Says "code CODE" of each, "begun N failed M ms T" (until the
+ *last had begun), waits for all, and says "result R count C last MS" for each kind of answer (when
+ *the last one came, CLOCK_MONOTONIC)
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -158,8 +158,9 @@ static int take(int fd)
 	return rc < 0 ? rc : reply.result;
 }
 
-static size_t begin_crowd(const char *path, unsigned first, size_t n, uint32_t life)
+static size_t begin_crowd(const char *path, const char *who, size_t n, uint32_t life)
 {
+	const unsigned long first = strtoul(who, NULL, 10);
 	const int64_t began = clock_mono_ms();
 	size_t begun = 0;
 
@@ -167,7 +168,10 @@ static size_t begin_crowd(const char *path, unsigned first, size_t n, uint32_t l
 		struct agent_request rq = {
 		    .verb = AGENT_LOGIN_START, .service = "sshd", .ms = life};
 
-		snprintf(rq.user, sizeof(rq.user), "user%u", first + (unsigned)i);
+		if (first > 0)
+			snprintf(rq.user, sizeof(rq.user), "user%lu", first + i);
+		else
+			snprintf(rq.user, sizeof(rq.user), "%s", who);
 		snprintf(rq.origin, sizeof(rq.origin), "192.0.%zu.%zu", i / 250, i % 250);
 		fds[i] = (struct pollfd){.fd = connect_to(path), .events = POLLIN};
 		send_request(fds[i].fd, &rq);
@@ -177,6 +181,7 @@ static size_t begin_crowd(const char *path, unsigned first, size_t n, uint32_t l
 			const struct agent_request rq = {
 			    .verb = AGENT_LOGIN_WAIT, .handle = login.handle, .ms = life};
 
+			printf("code %s\n", login.code);
 			begun++;
 			send_request(fds[i].fd, &rq);
 			continue;
@@ -195,8 +200,7 @@ static int crowd(const char *path, char **argv)
 
 	if (n > CROWD_MAX)
 		return 2;
-	left = begin_crowd(
-	    path, (unsigned)strtoul(argv[0], NULL, 10), n, (uint32_t)strtoul(argv[2], NULL, 10));
+	left = begin_crowd(path, argv[0], n, (uint32_t)strtoul(argv[2], NULL, 10));
 	while (left > 0 && poll(fds, n, -1) > 0) {
 		for (size_t i = 0; i < n; i++) {
 			if (fds[i].fd < 0 || !fds[i].revents)
