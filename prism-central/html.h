@@ -47,7 +47,7 @@ struct page {
 
 #define _cleanup_page_ __attribute__((__cleanup__(page_release)))
 
-/* Begin; then html_put(&p->body, ...); then page_send(). */
+/* Begin (a page that is cleaned up is {0} before), html_put(&p->body, ...), then page_send(). */
 void page_begin(
     struct page *p, struct request *rq, struct reply *rp, int status, const char *title);
 /* <form method=post action=...> with the csrf field; close it with "</form>". */

@@ -128,7 +128,7 @@ void page_send(struct page *p)
 
 void page_go(struct request *rq, struct reply *rp, const char *title, const char *path)
 {
-	_cleanup_page_ struct page p;
+	_cleanup_page_ struct page p = {0};
 
 	page_begin(&p, rq, rp, 200, title);
 	html_put(&p.body,
@@ -144,7 +144,7 @@ void page_go(struct request *rq, struct reply *rp, const char *title, const char
 static void send_error(struct request *rq, struct reply *rp, int status, const char *title,
     const char *text, const char *hint)
 {
-	_cleanup_page_ struct page p;
+	_cleanup_page_ struct page p = {0};
 
 	page_begin(&p, rq, rp, status, title);
 	html_put(&p.body, "<p>%s</p>\n", text);

@@ -118,7 +118,7 @@ static int home_tx(struct tx *t, struct act *a)
 
 static void welcome(struct request *rq, struct reply *rp)
 {
-	_cleanup_page_ struct page p;
+	_cleanup_page_ struct page p = {0};
 
 	page_begin(&p, rq, rp, 200, "Prism");
 	html_put(&p.body,
@@ -133,7 +133,7 @@ static void welcome(struct request *rq, struct reply *rp)
 void page_home(struct request *rq, struct reply *rp)
 {
 	struct home h = {.act = {.fn = home_tx, .rq = rq}};
-	_cleanup_page_ struct page p;
+	_cleanup_page_ struct page p = {0};
 
 	if (rq->who.kind != PRINCIPAL_USER) {
 		welcome(rq, rp);

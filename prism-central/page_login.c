@@ -84,7 +84,7 @@ static void put_error(struct page *p, const char *why)
 static void ask_name(struct step *s, struct reply *rp, int status, const char *why)
 {
 	_cleanup_buf_ struct buf ways = BUF_INIT(HTML_MAX / 4);
-	_cleanup_page_ struct page p;
+	_cleanup_page_ struct page p = {0};
 
 	page_begin(&p, s->act.rq, rp, status, "Log in");
 	s->ways = &ways;
@@ -130,7 +130,7 @@ void page_login(struct request *rq, struct reply *rp)
 
 static void ask_password(struct step *s, struct reply *rp, int status, const char *why)
 {
-	_cleanup_page_ struct page p;
+	_cleanup_page_ struct page p = {0};
 
 	page_begin(&p, s->act.rq, rp, status, "Log in");
 	put_error(&p, why);
@@ -215,7 +215,7 @@ static int enforced_tx(struct tx *t, struct act *a)
 static void say_enforced(struct step *s, struct reply *rp, const struct login *l)
 {
 	struct enforced_act e = {.act = {.fn = enforced_tx, .rq = s->act.rq}, .user = l->user.id};
-	_cleanup_page_ struct page p;
+	_cleanup_page_ struct page p = {0};
 
 	if (act_do(&e.act, STORE_READ) < 0)
 		e.slug[0] = '\0';
