@@ -332,30 +332,52 @@ static int complete(struct act *a, const struct sso_values *v, bool has_certific
 	return 0;
 }
 
-int sso_values_apply(struct tx *t, struct act *a, struct sso_values *v, bool has_certificate)
+static int texts_apply(struct act *a, struct sso_connection *c)
 {
-	struct sso_connection *c = &v->c;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(text_fields); i++)
 		r = text_apply(a, c, &text_fields[i]);
+	return r;
+}
+
+/* What belongs to one type of connection alone. */
+static int types_check(struct act *a, const struct sso_values *v)
+{
+	if (v->secret && v->c.type != SSO_OIDC)
+		return act_fail(a, API_INVALID_VALUE, "\"client_secret\" is not for this type.");
+	if (v->certificate && v->c.type != SSO_SAML)
+		return act_fail(a, API_INVALID_VALUE, "\"certificate\" is not for this type.");
+	return 0;
+}
+
+static int domains_check(struct act *a, struct sso_values *v)
+{
+	v->domains = json_object_get(a->rq->body, "domains");
+	if (v->domains &&
+	    (!json_is_array(v->domains) || json_array_size(v->domains) > SSO_DOMAINS_MAX))
+		return act_fail(
+		    a, API_INVALID_VALUE, "\"domains\" is a list of at most %d.", SSO_DOMAINS_MAX);
+	return 0;
+}
+
+int sso_values_apply(struct tx *t, struct act *a, struct sso_values *v, bool has_certificate)
+{
+	struct sso_connection *c = &v->c;
+	int r = texts_apply(a, c);
+
 	if (r == 0)
 		r = flags_apply(a, c);
-	if (r == 0 && v->secret && c->type != SSO_OIDC)
-		return act_fail(a, API_INVALID_VALUE, "\"client_secret\" is not for this type.");
-	if (r == 0 && v->certificate && c->type != SSO_SAML)
-		return act_fail(a, API_INVALID_VALUE, "\"certificate\" is not for this type.");
+	if (r == 0)
+		r = types_check(a, v);
 	if (r == 0)
 		r = mapping_apply(a, c);
 	if (r == 0)
 		r = default_role_apply(t, a, c);
 	if (r == 0)
 		r = allowed_roles_apply(t, a, c);
-	v->domains = json_object_get(a->rq->body, "domains");
-	if (r == 0 && v->domains &&
-	    (!json_is_array(v->domains) || json_array_size(v->domains) > SSO_DOMAINS_MAX))
-		return act_fail(
-		    a, API_INVALID_VALUE, "\"domains\" is a list of at most %d.", SSO_DOMAINS_MAX);
+	if (r == 0)
+		r = domains_check(a, v);
 	return r ? r : complete(a, v, has_certificate);
 }
 

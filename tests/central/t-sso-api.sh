@@ -50,6 +50,7 @@ start() {
 # ---- the stage ----
 mkdir -m 700 "$dir/state" "$dir/dns"
 echo '{}' >"$dir/dns/zone.json"
+echo hush-in-plain-sight >"$dir/secrets" # for tests/secrets.sh
 python3 tests/central/dns_server.py "$dir/dns" 2>"$dir/dns/errors" &
 names=$!
 for _ in $(seq 100); do [ -s "$dir/dns/port" ] && break; sleep 0.05; done
@@ -171,6 +172,7 @@ cert() { # NAME DAYS ARGS...: a certificate of a provider
   openssl req -x509 -nodes -subj /CN=idp -days "$2" -keyout "$dir/$1.key" -out "$dir/$1.pem" "${@:3}" 2>/dev/null
 }
 cert good 400 -newkey rsa:2048
+cert other 400 -newkey rsa:3072
 cert curve 400 -newkey ec -pkeyopt ec_paramgen_curve:P-256
 cert weak 400 -newkey rsa:1024
 cert soon 2 -newkey rsa:2048
@@ -188,11 +190,11 @@ wants 200 "S3.17 certificate, entry point, issuer" PATCH $c/acme-saml \
 is "$(get '[.has_certificate, .entry_point, .issuer, .enabled, .warnings] | map(tostring) | join("|")')" "true|https://idp.acme.com/sso?x=1|urn:acme:idp|true|null" "S3.17 enable it"
 [[ $out != *"$(sed -n 3p "$dir/good.pem")"* ]]; say $? "S3.19 the answer has no provider's certificate"
 ! in_database "$(sed -n 3p "$dir/good.pem")" && ! in_database 'PRIVATE KEY'; say $? "S3.19 certificate and key are sealed"
-cat "$dir/good.pem" "$dir/curve.pem" >"$dir/two.pem"
-wants 200 "S3.17 two certificates, one of a curve" PATCH $c/acme-saml "$(with "$dir/two.pem" '{certificate: $c}')"
+cat "$dir/good.pem" "$dir/other.pem" >"$dir/two.pem"
+wants 200 "S3.17 two certificates, while a provider changes its key" PATCH $c/acme-saml "$(with "$dir/two.pem" '{certificate: $c}')"
 wants 200 "S3.17 one that ends soon" PATCH $c/acme-saml "$(with "$dir/soon.pem" '{certificate: $c}')"
 [[ $(get '.warnings[0]') == *"within a month"* ]]; say $? "S3.17 is taken with a warning"
-for file in weak.pem good.key password; do
+for file in weak.pem curve.pem good.key password; do
   wants INVALID_VALUE "S3.17 refused as a certificate: $file" PATCH $c/acme-saml "$(with "$dir/$file" '{certificate: $c}')"
 done
 wants INVALID_VALUE "S3.17 refused: a certificate that breaks off" PATCH $c/acme-saml "$(head -n 5 "$dir/good.pem" | jq -Rs '{certificate: .}')"
@@ -373,15 +375,21 @@ wants 201 "I3.4 from the beginning" POST $v/projects '{"slug":"late","organizati
 is "$(get .sso_max_age)" 3600 "I3.4 as asked"
 
 # ---- the end of a connection ----
+identity 902 newbie
+age 200 3600
+revision() { sql "SELECT MAX(r.revision) FROM feed_records r JOIN projects p ON p.id = r.project_id JOIN users u ON u.uid = r.subject
+  WHERE p.slug = 'lab' AND u.username = 'newbie'"; }
+before=$(revision)
 token=$olga
 sql "UPDATE sessions SET identity_id = 901 WHERE id = (SELECT MAX(id) FROM sessions WHERE user_id = (SELECT id FROM users WHERE username = 'adam'))"
 wants CONFLICT "S3.17 a connection that people use is not deleted" DELETE $c/acme-oidc
-[[ $(get .error.message) == *"1 people"* ]]; say $? "S3.17 the answer says how many"
+[[ $(get .error.message) == *"2 people"* ]]; say $? "S3.17 the answer says how many"
 wants 204 "S3.17 but by force" DELETE "$c/acme-oidc?force=1"
 wants SSO_NOT_FOUND "S3.17 it is gone" GET $c/acme-oidc
 is "$(sql "SELECT (SELECT COUNT(*) FROM sso_identities) || (SELECT COUNT(*) FROM sso_domains WHERE domain = 'acme.com') ||
   (SELECT COUNT(*) FROM sessions WHERE identity_id = 901 AND revoked_at = 0) || (SELECT COUNT(*) FROM users WHERE username = 'adam')")" 0001 \
   "S3.17 with its identities, domains and sessions; people stay"
+[ "$(revision)" -gt "$before" ]; say $? "I3.4 and hosts are told that its logins count no more"
 
 # ---- what is noted ----
 token=$chief

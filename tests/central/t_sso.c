@@ -4,6 +4,8 @@
 #include <errno.h>
 #include "base/attr.h"
 #include "base/encode.h"
+#include "base/wire.h"
+#include "feed/feed.h"
 #include "prism-central/organization.h"
 #include "prism-central/secrets.h"
 #include "prism-central/sso.h"
@@ -520,6 +522,172 @@ TEST("I3.4 freshness is the latest login by an enabled connection of the organiz
 	sql("UPDATE sso_connections SET enabled = 0");
 	EXPECT_INT(freshness(alice.id), 0);
 	EXPECT_INT(freshness(chief.id), 0);
+}
+
+struct look {
+	const char *project;
+	int64_t uid, sso_at, revision;
+	uint32_t max_age;
+};
+
+static const char sql_slug[] = "SELECT id FROM projects WHERE slug = $1";
+
+static int look_tx(struct tx *t, void *arg)
+{
+	struct look *l = arg;
+	_cleanup_buf_ struct buf b = BUF_INIT(1u << 20);
+	_cleanup_rows_ struct rows *rows = NULL;
+	struct feed_record r;
+	struct feed_member m;
+	struct feed_project p;
+	int n = tx_query(t, sql_slug, "s", &rows, l->project);
+
+	if (n < 0 || rows_next(rows) <= 0)
+		return -ENOENT;
+	int64_t id = row_int(rows, 0);
+	if (feed_revision(t, id, &l->revision) < 0 || feed_records_read(t, id, 0, &b) < 0)
+		return -EIO;
+	struct wire w;
+	wire_init(&w, b.data, b.len);
+	while ((n = feed_next(&w, &r)) > 0) {
+		if (r.type == FEED_MEMBER && r.subject == l->uid && !feed_parse_member(&r, &m))
+			l->sso_at = m.sso_at;
+		if (r.type == FEED_PROJECT && !feed_parse_project(&r, &p))
+			l->max_age = p.sso_max_age;
+	}
+	return n;
+}
+
+static struct look look(const char *slug, const struct person *who)
+{
+	struct look l = {.project = slug, .uid = who->uid, .sso_at = -1};
+
+	EXPECT_INT(store_tx(db, STORE_READ, look_tx, &l), 0);
+	return l;
+}
+
+static void set_age(const char *slug, int age)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "projects/%s", slug);
+	EXPECT_STR(outcome(HTTP_PATCH, chief.token, path,
+		       json_pack("{so}", "sso_max_age", age ? json_integer(age) : json_null())),
+	    "200");
+}
+
+TEST("I3.4 hosts learn of logins where a project asks for them, and nowhere else")
+{
+	stage();
+	int64_t now = clock_now();
+	struct said s = {.subject = "a", .link = alice.id, .auth_at = now - 1000};
+	static const char *const slugs[] = {"strict", "lax", "foreign"};
+	for (size_t i = 0; i < ARRAY_SIZE(slugs); i++) {
+		EXPECT_STR(outcome(HTTP_POST, chief.token, "projects",
+			       json_pack("{ss, ss}", "slug", slugs[i], "organization",
+				   i == 2 ? "other" : "acme")),
+		    "201");
+		join(&chief, slugs[i], &alice, "member");
+	}
+	set_age("strict", 3600);
+	set_age("foreign", 3600);
+	EXPECT_INT(look("strict", &alice).max_age, 3600);
+	EXPECT_INT(look("strict", &alice).sso_at, 0);
+	int64_t lax = look("lax", &alice).revision, foreign = look("foreign", &alice).revision;
+	login(s);
+	EXPECT_INT(look("strict", &alice).sso_at, now - 1000);
+	EXPECT_INT(look("strict", &chief).sso_at, 0);
+	EXPECT_INT(look("lax", &alice).revision, lax);
+	EXPECT_INT(look("lax", &alice).sso_at, 0);
+	/* another organization's login counts for nothing */
+	EXPECT_INT(look("foreign", &alice).revision, foreign);
+	EXPECT_INT(look("foreign", &alice).sso_at, 0);
+	/* the same answer again is no change */
+	int64_t strict = look("strict", &alice).revision;
+	login(s);
+	EXPECT_INT(look("strict", &alice).revision, strict);
+	set_age("lax", 60);
+	EXPECT_INT(look("lax", &alice).sso_at, now - 1000);
+	set_age("lax", 0);
+	EXPECT_INT(look("lax", &alice).sso_at, 0);
+	EXPECT_INT(look("lax", &alice).max_age, 0);
+	EXPECT_INT(end_identity(sql_int("SELECT id FROM sso_identities")), 0);
+	EXPECT_INT(look("strict", &alice).sso_at, 0);
+}
+
+TEST("I3.4 a connection that is disabled takes its freshness along")
+{
+	stage();
+	static const char path[] = "organizations/acme/sso-connections/acme-idp";
+	EXPECT_STR(outcome(HTTP_POST, chief.token, "projects",
+		       json_pack("{ss, ss, si}", "slug", "strict", "organization", "acme",
+			   "sso_max_age", 3600)),
+	    "201");
+	join(&chief, "strict", &alice, "member");
+	login((struct said){.subject = "a", .link = alice.id});
+	EXPECT(look("strict", &alice).sso_at > 0);
+	EXPECT_STR(outcome(HTTP_PATCH, chief.token, path, json_pack("{sb}", "enabled", 0)), "200");
+	EXPECT_INT(look("strict", &alice).sso_at, 0);
+	EXPECT_STR(outcome(HTTP_PATCH, chief.token, path, json_pack("{sb}", "enabled", 1)), "200");
+	EXPECT(look("strict", &alice).sso_at > 0);
+	EXPECT_STR(outcome(HTTP_DELETE, chief.token, path, NULL), "CONFLICT");
+}
+
+TEST("I3.4 an unlinked login takes its freshness along")
+{
+	stage();
+	EXPECT_STR(outcome(HTTP_POST, chief.token, "projects",
+		       json_pack("{ss, ss, si}", "slug", "strict", "organization", "acme",
+			   "sso_max_age", 3600)),
+	    "201");
+	join(&chief, "strict", &alice, "member");
+	sql("UPDATE users SET password = 'x'");
+	struct sso_result r = login((struct said){.subject = "a", .link = alice.id});
+	char path[64];
+	snprintf(path, sizeof(path), "me/identities/%lld", (long long)r.identity);
+	EXPECT_STR(outcome(HTTP_DELETE, chief.token, path, NULL), "NOT_FOUND");
+	EXPECT_STR(outcome(HTTP_DELETE, alice.token, path, NULL), "204");
+	EXPECT_INT(look("strict", &alice).sso_at, 0);
+	EXPECT_INT(identities(), 0);
+}
+
+static int take_fn(struct tx *t, struct asked *a)
+{
+	return sso_link_take(t, a->email, a->org, clock_now() + world_skew, &a->value);
+}
+
+static int take(const char *ticket, int64_t connection, int64_t *ret_user)
+{
+	struct asked a = {.fn = take_fn, .email = ticket, .org = connection};
+	int r = store_tx(db, STORE_WRITE, ask_tx, &a);
+
+	*ret_user = a.value;
+	return r;
+}
+
+TEST("S3.17 a ticket to link an account is good once, for ten minutes, for its connection")
+{
+	stage();
+	int64_t user = 0;
+	for (int i = 0; i < 2; i++) {
+		struct answer a = ask(HTTP_POST, alice.token, "me/identities",
+		    json_pack("{ss}", "connection", "acme-idp"));
+		char ticket[64];
+		const char *url = answer_str(&a, "url");
+		EXPECT(url && strchr(url, '='));
+		snprintf(ticket, sizeof(ticket), "%s", strchr(url, '=') + 1);
+		answer_clear(&a);
+		if (i) {
+			world_skew = 601;
+			EXPECT_INT(take(ticket, acme, &user), -ENOENT);
+			break;
+		}
+		EXPECT_INT(take(ticket, other, &user), -ENOENT);
+		EXPECT_INT(take("x", acme, &user), -ENOENT);
+		EXPECT_INT(take(ticket, acme, &user), 0);
+		EXPECT_INT(user, alice.id);
+		EXPECT_INT(take(ticket, acme, &user), -ENOENT);
+	}
 }
 
 TEST("I3.4 the end of a login ends what it opened, and its freshness")
