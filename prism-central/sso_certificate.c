@@ -62,11 +62,9 @@ static int key_check(X509 *x, char *why, size_t size)
 
 	if (type == EVP_PKEY_RSA && bits >= 2048)
 		return 0;
-	if (type == EVP_PKEY_EC && bits >= 256)
-		return 0;
-	if (type == EVP_PKEY_RSA || type == EVP_PKEY_EC)
+	if (type == EVP_PKEY_RSA)
 		return fault(why, size, "The certificate's key is too short.");
-	return fault(why, size, "The certificate's key is neither RSA nor an elliptic one.");
+	return fault(why, size, "The certificate's key is not RSA: prism-saml verifies no others.");
 }
 
 static int64_t end_of(const X509 *x)

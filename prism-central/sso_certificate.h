@@ -12,7 +12,7 @@
 
 /*
  * The certificates of a PEM text, written anew without anything else that stood between them, into
- * *ret. Each has an RSA key of at least 2048 bits or an elliptic one of at least 256. 0;
+ * *ret. Each has an RSA key of at least 2048 bits, which is what prism-saml verifies. 0;
  * -EINVAL with a sentence in why; -ENOMEM. *ret_ends: when the last of them expires.
  */
 int sso_certificates_read(

@@ -14,7 +14,9 @@ static const struct {
 	int what;
 	rlim_t most;
 } limits[] = {
+#ifndef __SANITIZE_ADDRESS__ /* its shadow is larger than any limit */
     {RLIMIT_AS, SANDBOX_MEMORY},
+#endif
     {RLIMIT_CPU, SANDBOX_SECONDS},
     {RLIMIT_CORE, 0},
     {RLIMIT_FSIZE, 0},
@@ -47,6 +49,9 @@ static const int allowed[] = {
     SCMP_SYS(restart_syscall),
     SCMP_SYS(exit),
     SCMP_SYS(exit_group),
+#ifdef __SANITIZE_ADDRESS__
+    SCMP_SYS(sigaltstack),
+#endif
 };
 
 /*

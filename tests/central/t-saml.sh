@@ -6,7 +6,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 . tests/cli/lib.sh
 . tests/idp/lib.sh
-[ -x "$CENTRAL" ] && [ -x "$B/prism-saml" ] || tap_bail "prism-central or prism-saml is not built"
+for program in "$CENTRAL" "$B/prism-saml"; do [ -x "$program" ] || tap_bail "$program is not built"; done
 command -v xmlsec1 >/dev/null || tap_bail "xmlsec1, which signs what is tested, is not installed"
 cli_home
 install -m 600 /dev/null "$T/master.keys"
