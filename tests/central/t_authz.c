@@ -60,6 +60,7 @@ static const struct {
 } org_rules[] = {
     {"projects:create", true},
     {"orgs:members:manage", false},
+    {"orgs:sso:manage", false},
 };
 
 static char tokens[NWHO][SESSION_TOKEN_LEN + 1];

@@ -256,6 +256,45 @@ TEST("I3.1 a login that was ended between the page and its form does nothing mor
 	EXPECT_INT(sql_int("SELECT COUNT(*) FROM audit WHERE action = 'browser.close'"), 0);
 }
 
+struct gone {
+	const struct request *rq;
+	enum api_error error;
+};
+
+static int gone_tx(struct tx *t, void *arg)
+{
+	struct gone *g = arg;
+	struct authz z;
+	return authz_check(t, g->rq, &z, &g->error);
+}
+
+TEST("I3.1 a browser's right is looked at again inside the transaction that uses it")
+{
+	static const char *const ends[] = {"UPDATE browser_sessions SET revoked_at = 1",
+	    "UPDATE browser_sessions SET expires_at = 1",
+	    "UPDATE users SET state = 'suspended' WHERE username = 'chief'"};
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		fresh();
+		EXPECT_INT(browse_login(&b, "chief", chiefs), 303);
+		const char *args[HTTP_PATH_ARGS];
+		char path[] = "/logout";
+		struct pair cookie = {"Cookie", b.cookie};
+		struct job job = {.headers = {&cookie, 1}};
+		struct request rq = {.method = HTTP_POST, .now = clock_now(), .db = db};
+		struct gone g = {.rq = &rq};
+		rq.route = world_route(HTTP_POST, path, args);
+		rq.central = &central;
+		rq.http_ = &job;
+		EXPECT_INT(browser_load(&rq), 0);
+		EXPECT_INT(rq.who.kind, PRINCIPAL_USER);
+		EXPECT_INT(store_tx(db, STORE_READ, gone_tx, &g), 0);
+		struct sql s = {.text = ends[i]};
+		EXPECT_INT(store_tx(db, STORE_WRITE, sql_tx, &s), 0);
+		EXPECT_INT(store_tx(db, STORE_READ, gone_tx, &g), -ECANCELED);
+		EXPECT_INT(g.error, API_NOT_LOGGED_IN);
+	}
+}
+
 TEST("I3.1 where to go then is a path of ours, whatever the address says")
 {
 	static const char *const evil[] = {"//evil.test", "/%5Cevil.test", "%5C%5Cevil.test",
