@@ -27,6 +27,10 @@ if [ -z "${T_SSHD:-}" ]; then
 fi
 
 T=$T_SSHD
+# A module that was built with sanitizers needs their libraries in the program that loads it, and those
+# want to have seen crypt() before they stand in front of it.
+preload=$(ldd "$B/pam_prism.so" | awk '/lib(a|ub)san/ { print $3 }' | tr '\n' ' ')
+sanitized=(env ${preload:+LD_PRELOAD="$preload libcrypt.so.1"} ASAN_OPTIONS=detect_leaks=0:log_path="$T/asan")
 count=0 failed=0
 check() { # TEXT COMMAND...
   local text=$1
@@ -92,7 +96,7 @@ sshd_start() { # MORE
     printf 'UsePAM yes\nKbdInteractiveAuthentication no\nAuthorizedKeysFile none\nPrintMotd no\nStrictModes no\n'
     printf '%s\n' "$1"
   } >"$T/sshd_config"
-  /usr/sbin/sshd -D -e -f "$T/sshd_config" 2>>"$T/sshd.log" &
+  "${sanitized[@]}" /usr/sbin/sshd -D -e -f "$T/sshd_config" 2>>"$T/sshd.log" &
   sshd_child=$!
   echo $sshd_child >"$T/sshd.pid"
   for _ in $(seq 100); do
@@ -249,7 +253,7 @@ check "I3.3 where the password method is allowed, it neither waits for an approv
 # ---- other programs ------------------------------------------------------------------------------
 
 # pam SERVICE USER ANSWER CALLS...
-pam() { echo "$3" | timeout 20 pamtester -I rhost=192.0.2.7 "$1" "$2" "${@:4}" >"$T/shown" 2>&1; }
+pam() { echo "$3" | "${sanitized[@]}" timeout 20 pamtester -I rhost=192.0.2.7 "$1" "$2" "${@:4}" >"$T/shown" 2>&1; }
 if command -v pamtester >/dev/null; then
   check "D6 PAM the whole stack: authenticate, setcred and account of one of ours" pam sshd alice "" authenticate "setcred(PAM_ESTABLISH_CRED)" acct_mgmt
   check "D6 PAM a local user's, with a password" pam sshd martha open-sesame authenticate "setcred(PAM_ESTABLISH_CRED)" acct_mgmt
@@ -261,6 +265,7 @@ fi
 check "LESSONS 20 auth's line of a module that is gone keeps nobody out" eval \
   'mv "$(find /lib /usr/lib -name pam_prism.so -print -quit)" "$T/gone.so"; sed -i /pam_prism/d /etc/pam.d/common-account
    person martha "open-sesame" -o PubkeyAuthentication=no && shell martha && ! person martha "x,x,x" -o PubkeyAuthentication=no'
+check "STYLE 24 the sanitizers, where the build has them, found nothing" eval '! cat "$T"/asan.*'
 agent
 kill "$sshd_child"
 wait "$sshd_child" 2>/dev/null

@@ -119,7 +119,7 @@ static const struct {
     {-EUSERS, 0, NULL, PAM_AUTHINFO_UNAVAIL, "Too many logins are waiting"},
     {-ENOENT, 0, NULL, PAM_AUTH_ERR, "lets nobody of this name sign in"},
     {-EIO, 0, NULL, PAM_AUTHINFO_UNAVAIL, "Signing in does not work on this workstation"},
-    {-EIO, 0, "a\033[31mb\r\nc", PAM_AUTHINFO_UNAVAIL, "a[31mbc"},
+    {-EIO, 0, "a\033[31mb\r\n\302\233\303\266c", PAM_AUTHINFO_UNAVAIL, "a[31mb\303\266c"},
     {0, -EACCES, NULL, PAM_AUTH_ERR, "The login was refused in the browser."},
     {0, -EACCES, "Yes!", PAM_AUTH_ERR, "The login was refused in the browser."},
     {0, -ETIMEDOUT, NULL, PAM_MAXTRIES, "Nobody approved this login within 90 seconds; connect"},
