@@ -32,6 +32,7 @@ static const struct rule {
     [RATELIMIT_DEVICE_LOGIN] = {20, 6000},
     [RATELIMIT_OAUTH_PEER] = {120, 1000},
     [RATELIMIT_SSO_PEER] = {60, 2000},
+    [RATELIMIT_DNS_USER] = {40, 15000},
 };
 
 /*

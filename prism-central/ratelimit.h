@@ -28,6 +28,7 @@ enum ratelimit {
 	RATELIMIT_DEVICE_LOGIN,	  /* of a host, for one username from one origin */
 	RATELIMIT_OAUTH_PEER, /* refused codes and tokens at the token endpoint, from one address */
 	RATELIMIT_SSO_PEER,   /* logins begun at, or refused from a provider, from one address */
+	RATELIMIT_DNS_USER,   /* proofs of domains that are asked for, by one person */
 	RATELIMIT_KINDS,
 };
 

@@ -15,8 +15,9 @@
  *   that has it verified, unless that account is a superadmin's or has another identity at this
  *   connection already (an address given to somebody else); and a new account gets it.
  * - Without that, an account is linked by its owner alone, who is logged in to it (sso_link).
- * - auto_provision makes an account where there is none, once, and a membership of the organization
- *   with default_role, or the role that the mapped claim names if allowed_roles has it.
+ * - auto_provision makes an account where there is none, once, and at the first login a membership
+ *   of the organization with default_role, or the role that the mapped claim names if allowed_roles
+ *   has it. Without it, only who has been invited to a project by a proven address gets an account.
  *
  * enforce_sso closes the local ways (password, key, accepting an invitation without an account) to
  * everybody who is a member of the organization, has an identity at the connection, or whose
@@ -83,7 +84,7 @@ enum sso_outcome {
 };
 struct sso_result {
 	enum sso_outcome outcome;
-	struct user user;
+	struct user user; /* of SSO_DONE only */
 	int64_t identity;
 	bool created; /* the account is new */
 };

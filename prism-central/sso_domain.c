@@ -5,6 +5,7 @@
 #include "audit.h"
 #include "base/encode.h"
 #include "base/secret.h"
+#include "ratelimit.h"
 #include "sso_internal.h"
 
 #define DOMAIN_COLUMNS                                                                         \
@@ -339,7 +340,11 @@ static int verify_store_tx(struct tx *t, struct act *a)
 void sso_domain_verify(struct request *rq, struct reply *rp)
 {
 	struct verify v = {.act = {.fn = verify_find_tx, .rq = rq, .status = 200}};
-	int r = act_do(&v.act, STORE_READ);
+	unsigned wait = ratelimit_take(RATELIMIT_DNS_USER, rq->who.name);
+	int r = wait ? act_fail(&v.act, API_TOO_MANY_REQUESTS,
+			   "Too many attempts: wait %u seconds.", wait)
+		     : act_do(&v.act, STORE_READ);
+	rp->retry_after = wait;
 
 	if (r == 0) {
 		v.answer = sso_domain_check(&rq->central->config, v.d.domain, v.d.challenge);

@@ -355,6 +355,8 @@ static int settle(struct login *l, int64_t link_user)
 
 	if (r == 0 && l->out.outcome == SSO_DONE)
 		return record(l);
+	/* Whose account it would have been is nobody's business. */
+	l->out.user = (struct user){0};
 	return r < 0 ? r
 		     : audit_object(l->t, l->rq, "sso.refused", "sso-connection", l->c.slug,
 			   detail(l, "fault", faults[l->out.outcome]));

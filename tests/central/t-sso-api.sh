@@ -299,6 +299,9 @@ wants 204 "S3.18 given up" DELETE $d/acme.info
 wants 200 "S3.18 the rest" GET $d
 is "$(get 'map(.domain) | join(" ")')" "acme.com" "S3.18 stays"
 
+for _ in $(seq 60); do ask POST $d/acme.com/verify; [ "$status" = 429 ] && break; done
+is "$(code)" TOO_MANY_REQUESTS "S3.18 nobody asks the DNS without end"
+
 # ---- the local ways ----
 proof() { # KEYFILE NONCE
   local sig; sig=$(printf 'prism-key-proof-v1\nhttps://prism.test\n%s\n' "$2" | ssh-keygen -q -Y sign -n prism-key -f "$1" 2>/dev/null)
