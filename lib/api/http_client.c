@@ -357,7 +357,8 @@ static void set_transport(struct http_client *c, long extra_ms, char *errors)
 	curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(h, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, total);
-	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, total < c->connect_ms ? total : c->connect_ms);
+	curl_easy_setopt(
+	    h, CURLOPT_CONNECTTIMEOUT_MS, total < c->connect_ms ? total : c->connect_ms);
 	curl_easy_setopt(h, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, open_socket);

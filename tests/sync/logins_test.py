@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Device logins from the agent's socket to the browser and back. Started by t-logins-central.sh, which
 has started the central service; see tests/central/oauth_world.py."""
-import json
 import os
 import signal
 import statistics
@@ -9,23 +8,12 @@ import subprocess
 import sys
 import time
 
+from logins_world import (B, LOG, ROOT, Crowd, Started, halves, host_start, login, memory_kb, status,
+                          until)
 from oauth_world import (Client, DIR, Later, Person, URL, api, approve, boss_token, connection, end,
-                         identity, keep_secret, note, same, say, sql)
+                         identity, same, say, sql)
 
-B = os.environ["B"]
-ROOT = os.path.join(DIR, "h")
-SOCKET = os.path.join(ROOT, "run/prism/agent.sock")
-LOG = os.path.join(DIR, "agent.log")
 central = int(sys.argv[4])
-
-
-def until(seconds, call):
-    give_up = time.monotonic() + seconds
-    while time.monotonic() < give_up:
-        if call():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def ended(pid):
@@ -37,77 +25,17 @@ def ended(pid):
         return True
 
 
-# ---- the host ------------------------------------------------------------------------------------
-
-
-def agent(*args):
-    return subprocess.run([B + "/prism-sync", "--root", ROOT, "--no-drop", *args], text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-
-
-def status():
-    try:
-        return json.loads(agent("status", "--json").stdout)
-    except ValueError:
-        return {"users": -1, "logins": {"waiting": -1}}
-
-
-def login(*args):
-    """RESULT and the words after it."""
-    out = subprocess.run([B + "/tests/sync/helper_login", SOCKET, *map(str, args)], text=True,
-                         stdout=subprocess.PIPE).stdout
-    return out.split()
-
-
-class Started:
-    def __init__(self, user, origin="192.0.2.7", life=60000):
-        words = login("start", user, origin, life)
-        self.result = words[0]
-        self.text = " ".join(words[1:])
-        if self.result == "0":
-            self.handle, self.url, self.complete, self.code = words[1:5]
-            keep_secret(self.code)
-
-    def wait(self, ms=10000):
-        return login("wait", self.handle, ms)
-
-    @property
-    def answer(self):
-        return {"user_code": self.code}
-
-
 def logged(*texts):
     with open(LOG) as f:
         return any(all(t in line for t in texts) for line in f)
 
-
-def pss(pids):
-    total = 0
-    for pid in pids:
-        with open("/proc/%d/smaps_rollup" % pid) as f:
-            total += sum(int(line.split()[1]) for line in f if line.startswith("Pss:"))
-    return total
-
-
-for path, text in (("etc/prism/prism.conf", "[home]\nrequire_mount = no\n"),
-                   ("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"), ("etc/group", "root:x:0:\n")):
-    path = os.path.join(ROOT, path)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w") as f:
-        f.write(text)
-os.makedirs(os.path.join(ROOT, "var/lib"))
 
 boss = boss_token()
 assert api("POST", "/projects", {"slug": "lab", "name": "The lab"}, boss).status == 201
 alice, bob = Person("alice", boss), Person("bob", boss)
 alice.join("lab", boss)
 bob.join("lab", boss)
-token = api("POST", "/projects/lab/host-tokens", {"name": "ws1"}, boss).json["token"]
-out = agent("enroll", "--token", token)
-assert out.returncode == 0, out.stdout
-log = open(LOG, "w")
-run = subprocess.Popen([B + "/prism-sync", "--root", ROOT, "--no-drop", "run"], stderr=log,
-                       stdout=log)
+run = host_start("lab", "ws1", boss)
 try:
     say(until(10, lambda: status()["users"] == 3), "I3.3 a host that has enrolled, and its agent")
     with open(os.path.join(ROOT, "var/lib/prism/trust/pins")) as f:
@@ -177,26 +105,17 @@ try:
     sql("UPDATE users SET state = 'active' WHERE username = 'bob'")
 
     # ---- many ----
-    halves = [run.pid] + [int(p) for p in open("/proc/%d/task/%d/children" % (run.pid, run.pid))
-                          .read().split()]
-    idle = pss(halves)
-    crowd = subprocess.Popen([B + "/tests/sync/helper_login", SOCKET, "crowd", "alice", "200",
-                              "120000"], stdout=subprocess.PIPE, text=True)
-    codes = []
-    for line in crowd.stdout:
-        if line.startswith("begun"):
-            break
-        codes.append(line.split()[1])
-    same(line.split()[:4], ["begun", "200", "failed", "0"], "I3 two hundred logins begin: " +
-         line.strip())
+    pids = halves(run)
+    idle = memory_kb(pids)
+    crowd = Crowd("alice", 200)
+    same(crowd.said[:4], ["begun", "200", "failed", "0"],
+         "I3 two hundred logins begin: " + " ".join(crowd.said))
     same(status()["logins"]["waiting"], 200 + 1, "I3 and wait")
-    grown = pss(halves) - idle
+    grown = memory_kb(pids) - idle
     say(grown < 8192, "I3 for %d KB of memory" % grown)
-    for code in codes:
+    for code in crowd.codes:
         approve(browser, {"user_code": code})
-    out = crowd.stdout.read()
-    say("result 0 count 200" in out, "I3 and all of them are let in")
-    crowd.wait()
+    say("result 0 count 200" in crowd.end(), "I3 and all of them are let in")
 
     # ---- the service goes and comes ----
     s = Started("alice")
@@ -233,7 +152,7 @@ try:
 
     with open(LOG) as f:
         text = f.read()
-    say(not any(w in text for w in ["pdc_", "pdt_", "pht_"] + codes), "I3 no code is in its log")
+    say(not any(w in text for w in ["pdc_", "pdt_", "pht_"] + crowd.codes), "I3 no code is in its log")
 finally:
     run.terminate()
     run.wait()
