@@ -19,20 +19,6 @@ static void redirect_uri(
 	snprintf(out, size, "%s/sso/%s/callback", rq->central->config.url, c->slug);
 }
 
-bool oidc_scope_has(const struct sso_connection *c, const char *word)
-{
-	size_t len = strlen(word);
-
-	for (const char *p = c->scopes; *p;) {
-		size_t n = strcspn(p, " ");
-		if (n == len && strncmp(p, word, n) == 0)
-			return true;
-		p += n;
-		p += strspn(p, " ");
-	}
-	return false;
-}
-
 /* ---- there ----------------------------------------------------------------------------------- */
 
 static int challenge(const char *verifier, char out[BASE64URL_LEN(32) + 1])

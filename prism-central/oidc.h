@@ -9,7 +9,8 @@
  *	oidc_fetch.c	requests to providers: limits, and which addresses they may have
  *	oidc_cache.c	providers' metadata and keys, kept for an hour
  *	oidc_token.c	the token endpoint, and ID tokens
- *	oidc_person.c	claims to what Prism calls them
+ *	oidc_map.c	claims to what Prism calls them
+ *	oidc_person.c	and where they come from
  *	oidc_logout.c	back-channel logout
  *	oidc_refresh.c	the thread that asks whether people may still log in
  *
