@@ -104,20 +104,20 @@ static int ask(const struct attempt *a, const struct login *l)
 }
 
 /* Nothing may have changed since the login was begun, and the approval must be for just that. */
-static bool is_theirs(const struct attempt *a, const struct agent_approval *p)
+static bool is_theirs(const struct attempt *a, uint32_t uid_now, const struct agent_approval *p)
 {
-	struct finding f;
-	uint32_t uid = 0;
-
-	if (strcmp(item(a->pamh, PAM_USER), a->user) != 0 || strcmp(p->user, a->user) != 0)
-		return false;
-	auth_find(&a->o, a->user, &uid, &f);
-	return f.code == PAM_SUCCESS && uid == a->uid && p->uid == a->uid;
+	return strcmp(item(a->pamh, PAM_USER), a->user) == 0 && strcmp(p->user, a->user) == 0 &&
+	       uid_now == a->uid && p->uid == a->uid;
 }
 
 static void conclude(const struct attempt *a, const struct agent_approval *p, struct finding *ret)
 {
-	if (!is_theirs(a, p)) {
+	uint32_t uid = 0;
+
+	auth_find(&a->o, a->user, &uid, ret);
+	if (ret->code != PAM_SUCCESS && ret->code != PAM_IGNORE)
+		return;
+	if (ret->code == PAM_IGNORE || !is_theirs(a, uid, p)) {
 		pam_syslog(a->pamh, LOG_ALERT,
 		    "a login for %s (uid %u) came back approved for %s (uid %u), or the user "
 		    "changed meanwhile",
