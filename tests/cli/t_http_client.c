@@ -268,6 +268,69 @@ TEST("D6 a form goes as a form")
 	http_response_free(&c.rp);
 }
 
+TEST("S3.16 a client's id and secret go as RFC 6749 2.3.1 says, and never as they are")
+{
+	struct peer *p = peer_start(&plain, "plain");
+	struct http_client *client = NULL;
+	struct call c = {.options = {.url = p->url}};
+	char long_secret[9000];
+
+	memset(long_secret, 'a', sizeof(long_secret) - 1);
+	long_secret[sizeof(long_secret) - 1] = '\0';
+	http_response_init(&c.rp, MAX_BODY);
+	EXPECT_INT(http_client_new(&c.options, &client), 0);
+	EXPECT_INT(http_client_set_basic(client, "prism:1", "a b+%\xc3\xa4\r\n"), 0);
+	EXPECT_INT(http_request_form(client, "/ok", "a=b", &c.rp), 0);
+	/* prism%3A1:a%20b%2B%25%C3%A4%0D%0A */
+	EXPECT_STR(echo(&c, "auth"), "Basic cHJpc20lM0ExOmElMjBiJTJCJTI1JUMzJUE0JTBEJTBB");
+	EXPECT_INT(http_client_set_basic(client, "prism", long_secret), -EINVAL);
+	EXPECT_INT(http_client_set_token(client, NULL), 0);
+	EXPECT_INT(http_request_form(client, "/ok", "a=b", &c.rp), 0);
+	EXPECT_STR(echo(&c, "auth"), "none");
+	http_client_free(client);
+	http_response_free(&c.rp);
+}
+
+TEST("I3.2 where only public addresses are allowed, this machine is not connected to")
+{
+	struct peer *p = peer_start(&tls, "tls");
+	struct call c = {.options = {.url = p->url, .ca_file = p->ca}};
+	char url[64];
+
+	call_run(&c, NULL);
+	EXPECT_INT(c.result, 0);
+	c.options.public_only = true;
+	call_run(&c, NULL);
+	EXPECT_INT(c.result, -EACCES);
+	EXPECT_INT(c.rp.trouble, HTTP_ADDRESS);
+	EXPECT_HAS(c.rp.why, "not a public one");
+	/* A name that only looks like one of somebody else. */
+	snprintf(url, sizeof(url), "https://x.localhost:%d", p->port);
+	c.options.url = url;
+	call_run(&c, NULL);
+	EXPECT_INT(c.result, -EACCES);
+	/* A proxy may be here, but is not asked for an address of here. */
+	snprintf(url, sizeof(url), "https://10.0.0.1:%d", p->port);
+	c.options.proxy = "http://127.0.0.1:1";
+	call_run(&c, NULL);
+	EXPECT_INT(c.result, -EACCES);
+	c.options.url = "https://idp.example.edu";
+	call_run(&c, NULL);
+	EXPECT_INT(c.result, -ECONNREFUSED);
+	http_response_free(&c.rp);
+}
+
+TEST("S3.16 values of a form are encoded")
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(64), small = BUF_INIT(4);
+
+	http_form_add(&b, "a", "x y&z=/");
+	http_form_add(&b, "b c", "");
+	EXPECT_STR(buf_str(&b), "a=x%20y%26z%3D%2F&b%20c=");
+	http_form_add(&small, "a", "too long");
+	EXPECT_INT(buf_error(&small), -EMSGSIZE);
+}
+
 TEST("D6 a token or path that could forge a header is refused")
 {
 	struct peer *p = peer_start(&plain, "plain");
