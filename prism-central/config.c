@@ -201,27 +201,33 @@ static int set_proxy(const struct key *k, struct config *c, const char *value)
 	return http_proxy_valid(value) ? set_text(k, c, value) : -EINVAL;
 }
 
+static bool address_valid(const char *s, size_t n, bool ipv6_only)
+{
+	char text[INET6_ADDRSTRLEN];
+	uint8_t raw[16];
+
+	if (n >= sizeof(text))
+		return false;
+	memcpy(text, s, n);
+	text[n] = '\0';
+	return inet_pton(AF_INET6, text, raw) == 1 ||
+	       (!ipv6_only && inet_pton(AF_INET, text, raw) == 1);
+}
+
 /* "ADDRESS[:PORT]" with a numeric address; IPv6 in brackets where a port follows. */
 static int set_dns(const struct key *k, struct config *c, const char *value)
 {
-	const char *end = *value == '[' ? strchr(value, ']') : NULL, *port = NULL;
-	char address[INET6_ADDRSTRLEN];
-	uint8_t raw[16];
+	bool bracket = *value == '[';
+	const char *from = value + bracket;
+	/* Colons without a dot are all of an IPv6 address. */
+	size_t n = strcspn(from, bracket ? "]" : strchr(value, '.') ? ":" : "");
+	const char *rest = from + n + (bracket && from[n]);
 
-	if (end)
-		port = end[1] ? end + 1 : NULL;
-	else if (*value != '[' && strchr(value, '.'))
-		port = strchr(value, ':');
-	if (port && (*port != ':' || !port_valid(port + 1) || strcmp(port, ":0") == 0))
+	if (!*value)
+		return set_text(k, c, value);
+	if ((bracket && !from[n]) || !address_valid(from, n, bracket))
 		return -EINVAL;
-	size_t skip = end ? 1 : 0;
-	size_t n = end ? (size_t)(end - value) - 1 : port ? (size_t)(port - value) : strlen(value);
-	if (n >= sizeof(address))
-		return -EINVAL;
-	memcpy(address, value + skip, n);
-	address[n] = '\0';
-	if (*value && inet_pton(AF_INET6, address, raw) != 1 &&
-	    (end || inet_pton(AF_INET, address, raw) != 1))
+	if (*rest && (*rest != ':' || !port_valid(rest + 1) || strcmp(rest, ":0") == 0))
 		return -EINVAL;
 	return set_text(k, c, value);
 }
