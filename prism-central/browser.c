@@ -231,5 +231,7 @@ int browser_close(struct tx *t, const struct request *rq)
 
 int browser_revoke(struct tx *t, int64_t user, int64_t now)
 {
-	return tx_exec(t, sql_revoke, "ii", user, now);
+	int r = tx_exec(t, sql_revoke, "ii", user, now);
+
+	return r < 0 ? r : oauth_forget(t, user);
 }

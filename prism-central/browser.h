@@ -59,7 +59,10 @@ struct browser_login {
 int browser_open(struct tx *t, const struct request *rq, struct browser_login *l);
 /* End this one's row. */
 int browser_close(struct tx *t, const struct request *rq);
-/* End all of a person's; session_revoke_all() does. 0 or -errno. */
+/*
+ * End all of a person's, and what they approved there and nobody has redeemed yet;
+ * session_revoke_all() does. 0 or -errno.
+ */
 int browser_revoke(struct tx *t, int64_t user, int64_t now);
 
 /* A value that no browser has had: for a cookie after logging out. 0 or -errno. */

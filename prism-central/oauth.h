@@ -31,10 +31,11 @@
 #define DEVICE_HOST_MAX	 512 /* pending ones of one host */
 
 /*
- * Browsers of this person (0: anybody) by this identity (0: any) have been logged out: what they
- * approved and nobody has redeemed yet counts no more. 0 or -errno.
+ * The browsers of this person have been logged out: what they approved and nobody has redeemed yet
+ * counts no more. browser_revoke() calls it; by one identity, sso_end_identity() does the same. 0 or
+ * -errno.
  */
-int oauth_forget(struct tx *t, int64_t user, int64_t identity);
+int oauth_forget(struct tx *t, int64_t user);
 
 /*
  * Handlers, for routes.c:

@@ -10,11 +10,9 @@ static const char sql_session[] =
 static const char sql_revoke[] =
     "UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0";
 static const char sql_forget_devices[] =
-    "UPDATE device_codes SET state = 'denied' WHERE ($1 = 0 OR answered_by = $1)"
-    " AND ($2 = 0 OR identity_id = $2) AND state = 'approved'";
+    "UPDATE device_codes SET state = 'denied' WHERE answered_by = $1 AND state = 'approved'";
 static const char sql_forget_codes[] =
-    "UPDATE authorization_codes SET expires_at = 1 WHERE ($1 = 0 OR user_id = $1)"
-    " AND ($2 = 0 OR identity_id = $2) AND session_id = 0";
+    "UPDATE authorization_codes SET expires_at = 1 WHERE user_id = $1 AND session_id = 0";
 
 /* ---- RFC 7009 -------------------------------------------------------------------------------- */
 
@@ -80,13 +78,11 @@ void oauth_revoke(struct request *rq, struct reply *rp)
 	reply_json(rp, 200, json_object());
 }
 
-/* ---- when a browser's login ends ------------------------------------------------------------- */
+/* ---- when a person's logins end -------------------------------------------------------------- */
 
-int oauth_forget(struct tx *t, int64_t user, int64_t identity)
+int oauth_forget(struct tx *t, int64_t user)
 {
-	if (!user && !identity)
-		return 0;
-	int r = tx_exec(t, sql_forget_devices, "ii", user, identity);
+	int r = tx_exec(t, sql_forget_devices, "i", user);
 
-	return r < 0 ? r : tx_exec(t, sql_forget_codes, "ii", user, identity);
+	return r < 0 ? r : tx_exec(t, sql_forget_codes, "i", user);
 }
