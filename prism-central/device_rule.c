@@ -10,7 +10,7 @@ static const char sql_projects[] =
     "SELECT p.slug, p.organization_id, p.sso_max_age, CASE WHEN m.state = 'active'"
     " AND p.state = 'active' AND (m.not_after = 0 OR m.not_after > $3) THEN 1 ELSE 0 END"
     " FROM host_projects hp JOIN projects p ON p.id = hp.project_id"
-    " JOIN memberships m ON m.project_id = p.id AND m.user_id = $2"
+    " JOIN memberships m ON m.project_id = p.id AND m.user_id = $2 AND m.state <> 'removed'"
     " WHERE hp.host_id = $1 ORDER BY p.id";
 static const char sql_identity_org[] =
     "SELECT c.organization_id FROM sso_identities i JOIN sso_connections c"

@@ -105,10 +105,10 @@ static bool start_affords(struct start *s, struct reply *rp)
 /* ---- the row --------------------------------------------------------------------------------- */
 
 static const char sql_sweep[] = "DELETE FROM device_codes WHERE expires_at < $1";
-static const char sql_person[] =
-    "SELECT u.id FROM users u JOIN memberships m ON m.user_id = u.id"
-    " JOIN host_projects hp ON hp.project_id = m.project_id"
-    " WHERE hp.host_id = $1 AND u.username = $2 AND u.state = 'active' LIMIT 1";
+static const char sql_person[] = "SELECT u.id FROM users u JOIN memberships m ON m.user_id = u.id"
+				 " JOIN host_projects hp ON hp.project_id = m.project_id"
+				 " WHERE hp.host_id = $1 AND u.username = $2 AND u.state = 'active'"
+				 " AND m.state <> 'removed' LIMIT 1";
 static const char sql_own[] =
     "DELETE FROM device_codes WHERE host_id = $1 AND state = 'pending' AND username = $2"
     " AND origin = $3 AND id NOT IN (SELECT id FROM device_codes WHERE host_id = $1"

@@ -32,8 +32,8 @@
 
 /*
  * The browsers of this person have been logged out: what they approved and nobody has redeemed yet
- * counts no more. browser_revoke() calls it; by one identity, sso_end_identity() does the same. 0 or
- * -errno.
+ * counts no more. browser_revoke() calls it; by one identity, sso_end_identity() does the same. 0
+ * or -errno.
  */
 int oauth_forget(struct tx *t, int64_t user);
 
