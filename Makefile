@@ -181,7 +181,8 @@ demo:
 	$(Q)tests/lab/demo.sh
 
 # What tests/fuzz/run.sh links its targets with: everything but the main()s, built for libFuzzer.
-fuzz-objects: $(call a,$(LIBS_)) $(B)/prism-sync.a $(B)/prism-central.a $(B)/prism.a
+fuzz-objects: $(call a,$(LIBS_)) $(B)/prism-sync.a $(B)/prism-central.a $(B)/prism-saml.a \
+	$(B)/prism.a
 
 # ---- packages ----------------------------------------------------------------------------------
 

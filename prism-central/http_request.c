@@ -253,33 +253,35 @@ int percent_decode(char *s, bool plus)
 	return decode(s, plus, NULL);
 }
 
-/*
- * a=b&c=d, decoded in place. A name that stands twice could be read in two ways. The values of a
- * form may have line ends.
- */
+/* One a=b, decoded in place. A name that stands twice could be read in two ways. */
+static int parse_pair(char *item, bool form, struct pairs *p)
+{
+	char *value = strchr(item, '=');
+	bool lines = false;
+
+	if (value)
+		*value++ = '\0';
+	else
+		value = item + strlen(item);
+	if (p->n == HTTP_PAIRS_MAX || percent_decode(item, true) < 0 ||
+	    (*value && decode(value, true, form ? &lines : NULL) < 0))
+		return -EINVAL;
+	for (size_t i = 0; i < p->n; i++)
+		if (strcmp(p->v[i].name, item) == 0)
+			return -EINVAL;
+	p->v[p->n++] = (struct pair){item, value, lines};
+	return 0;
+}
+
+/* a=b&c=d. The values of a form may have line ends. */
 static int parse_pairs(char *text, bool form, struct pairs *ret)
 {
 	struct pairs p = {.v = calloc(HTTP_PAIRS_MAX, sizeof(*p.v))};
 	int r = p.v ? 0 : -ENOMEM;
 
-	for (char *item; r == 0 && (item = strsep(&text, "&"));) {
-		if (!*item)
-			continue;
-		char *value = strchr(item, '=');
-		bool lines = false;
-		if (value)
-			*value++ = '\0';
-		else
-			value = item + strlen(item);
-		if (p.n == HTTP_PAIRS_MAX || percent_decode(item, true) < 0 ||
-		    (*value && decode(value, true, form ? &lines : NULL) < 0))
-			r = -EINVAL;
-		for (size_t i = 0; r == 0 && i < p.n; i++)
-			if (strcmp(p.v[i].name, item) == 0)
-				r = -EINVAL;
-		if (r == 0)
-			p.v[p.n++] = (struct pair){item, value, lines};
-	}
+	for (char *item; r == 0 && (item = strsep(&text, "&"));)
+		if (*item)
+			r = parse_pair(item, form, &p);
 	if (r < 0)
 		free(p.v);
 	else

@@ -35,7 +35,8 @@ out=$(for f in $sources; do head -n 1 "$f" | grep -q 'SPDX-License-Identifier: M
 verdict "$out" "every source begins with its licence"
 
 out=$(for f in $(git ls-files 'lib/*.h' 'prism*/*.h' '*_prism/*.h'); do
-  inc=-Ilib; case $f in lib/snapshot/*|nss_prism/*) inc='-Ilib/snapshot -Ilib' ;; prism-central/*) inc='-Ilib -Iprism-central' ;; esac
+  inc=-Ilib; case $f in lib/snapshot/*|nss_prism/*) inc='-Ilib/snapshot -Ilib' ;; prism-central/*) inc='-Ilib -Iprism-central' ;;
+    prism-saml/*) inc="-Ilib $(pkg-config --cflags lasso)" ;; esac
   ${CC:-cc} -std=gnu17 -D_GNU_SOURCE $inc -fsyntax-only -x c "$f" 2>/dev/null || echo "$f"; done)
 verdict "$out" "STYLE 8 headers are self-contained"
 

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 import urllib.parse
 import urllib.request
@@ -214,14 +215,14 @@ same(t.finish(t.post(t.mint(subject="alice-id"))).location, "/device", "I3.2 the
 api("PATCH", "/organizations/default/sso-connections/second", {
     "mapping": {"username": "login.name", "name": "cn", "email": "e"}, "allowed_roles": ["member"]}, boss)
 t = Login("second")
-m = mint.Mint(dict(json.loads("{}"), sp=URL + "/sso/second/metadata", acs=URL + "/sso/second/acs", idp=ISSUER,
+m = mint.Mint(dict(sp=URL + "/sso/second/metadata", acs=URL + "/sso/second/acs", idp=ISSUER,
                    request_id=t.request, key=file("idp.key"), cert=file("idp.crt"), subject="carol-id"))
 m.attributes = {"login.name": ["Carol@uni.edu"], "cn": ["Carol &lt;b&gt;"], "mail": ["no@uni.edu"], "e": ["carol@uni.edu"]}
 t.finish(t.post(base64.b64encode(m.build().encode()).decode()))
 same(sql("SELECT u.username, u.name, i.email FROM sso_identities i JOIN users u ON u.id = i.user_id"
          " WHERE i.subject = 'carol-id'"), [("carol", "Carol <b>", "carol@uni.edu")],
      "S3.17 attributes are taken by the connection's mapping")
-say("Carol &lt;b&gt;" in t.client.get("/").text or "Carol <b>" not in t.client.get("/").text,
+say("Carol <b>" not in t.client.get("/").text,
     "S3.17 and escaped where they are shown")
 
 # ---- linking one's own account ----
@@ -262,7 +263,9 @@ else:
 
 
 def helper(text):
-    os.unlink(HELPER)
+    """Something else in its place; None: nothing."""
+    if os.path.lexists(HELPER):
+        os.unlink(HELPER)
     if text is not None:
         with open(HELPER, "w", encoding="utf-8") as f:
             f.write(text)
@@ -270,14 +273,8 @@ def helper(text):
 
 
 def children():
-    try:
-        with open("/proc/%d/task/%d/children" % (CENTRAL_PID, CENTRAL_PID), encoding="utf-8") as f:
-            mine = f.read().split()
-        return [p for p in mine] + [
-            line for line in subprocess.run(["ps", "--ppid", str(CENTRAL_PID), "-o", "pid=,stat="], capture_output=True,
-                                            check=False, text=True).stdout.splitlines()]
-    except OSError as e:
-        return [str(e)]
+    return subprocess.run(["ps", "--ppid", str(CENTRAL_PID), "-o", "pid=,stat=,args="], capture_output=True, check=False,
+                          text=True).stdout.splitlines()
 
 
 def descriptors():
@@ -295,22 +292,13 @@ for name, text, word, most in (
         ("never reads and never ends", "#!/bin/sh\nexec sleep 60\n", "helper_timeout", 7),
         ("closes its output and stays", "#!/bin/sh\nexec >&-\nexec sleep 60\n", "helper_timeout", 7),
         ("says too much", "#!/bin/sh\nexec yes\n", "helper_failed", 2)):
-    if text is None:
-        os.unlink(HELPER)
-    elif os.path.lexists(HELPER):
-        helper(text)
-    else:
-        with open(HELPER, "w", encoding="utf-8") as f:
-            f.write(text)
-        os.chmod(HELPER, 0o700)
+    helper(text)
     began = time.monotonic()
     refused(waiting.post(good), word, "I3.2 prism-saml %s: %s" % (name, word))
     took = time.monotonic() - began
     say(took < most, "I3.2 which takes %.1f s" % took)
 say(any("install the package prism-saml" in line for line in logged("saml_helper")),
     "I3.2 the log says what to do when it is not installed")
-if not all("prism-saml" in line for line in logged("saml_helper")):
-    note(str(logged("saml_helper")))
 same(children(), [], "I3.2 no process stays")
 helper("#!/bin/sh\ncat >/dev/null\n(tr '\\0' '\\n' </proc/$$/cmdline; echo --; tr '\\0' '\\n' </proc/$$/environ; echo --;"
        " ls /proc/$$/fd) >'%s'\n" % file("seen"))
@@ -336,13 +324,18 @@ bad = t.mint("tampered-name")
 answers = [t.post(bad).status for _ in range(70)]
 say(answers[0] == 403 and answers[-1] == 429 and answers.index(429) <= 60,
     "I3.2 one address cannot go on with bad responses for ever (%d)" % answers.index(429))
-same(t.post(t.mint()).status, 429, "I3.2 nor have good ones looked at")
+fine = t.mint()
+statuses = []
+while 429 not in statuses and len(statuses) < 5:
+    while t.post(bad).status != 429:
+        pass
+    # Every two seconds one more is allowed.
+    statuses.append(t.post(fine).status)
+say(429 in statuses, "I3.2 nor have good ones looked at %s" % statuses)
 t = Login()
 same(t.post(t.mint()).status, 303, "I3.2 others are not locked out by it")
 
 # ---- at once ----
-
-import threading  # noqa: E402  pylint: disable=wrong-import-position,wrong-import-order
 
 ready = [(x, x.mint(subject="many-%d" % i)) for i, x in enumerate(Login() for _ in range(40))]
 results = []

@@ -8,7 +8,8 @@ B=${B:-build}
 seconds=${FUZZ_SECONDS:-10}
 n=0 bad=0
 out=$B/fuzz
-libs="-ljansson -lcrypto -lssl -lcurl -linih -levent -lsqlite3 -lsystemd -lseccomp -lresolv"
+flags=$(pkg-config --cflags lasso)
+libs="-ljansson -lcrypto -lssl -lcurl -linih -levent -lsqlite3 -lsystemd -lseccomp -lresolv -lqrencode $(pkg-config --libs lasso libxml-2.0 gobject-2.0)"
 
 say() { n=$((n + 1)); if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; bad=1; fi; }
 
@@ -31,7 +32,7 @@ for target in tests/fuzz/canary.c tests/fuzz/fuzz_*.c; do
   # A target that tests a part of a program names its archive: /* with: prism-sync.a */
   with=$(sed -n 's,^/\* with: \(.*\) \*/$,\1,p' "$target")
   if ! clang -std=gnu17 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
-    -Ilib -I. -o "$out/$name" "$target" ${with:+"$out/$with"} "${archives[@]}" $libs 2>"$out/$name.log"; then
+    -Ilib -I. $flags -o "$out/$name" "$target" ${with:+"$out/$with"} "${archives[@]}" $libs 2>"$out/$name.log"; then
     sed 's/^/# /' "$out/$name.log" | head -n 20
     say 1 "STYLE 24 $name builds"
     continue
