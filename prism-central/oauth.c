@@ -144,6 +144,18 @@ static int session_id(struct tx *t, const struct session_token *s, int64_t *ret)
 	return 0;
 }
 
+/* Whether a login of theirs by this identity opens anything, now: 1, 0 or -errno. */
+static int login_counts(struct tx *t, int64_t user, int64_t identity)
+{
+	char slug[SLUG_MAX + 1];
+	int r = oauth_identity_holds(t, user, identity);
+
+	if (r <= 0)
+		return r;
+	r = oauth_must_use_sso(t, user, identity, slug);
+	return r < 0 ? r : !r;
+}
+
 int oauth_session(struct tx *t, const struct request *rq, int64_t user, int64_t identity,
     struct session_token *ret, struct user *ret_user, int64_t *ret_id)
 {
@@ -151,7 +163,7 @@ int oauth_session(struct tx *t, const struct request *rq, int64_t user, int64_t 
 
 	if (r < 0 || !ret_user->active)
 		return r == -ENOENT || r == 0 ? -EACCES : r;
-	r = oauth_identity_holds(t, user, identity);
+	r = login_counts(t, user, identity);
 	if (r <= 0)
 		return r < 0 ? r : -EACCES;
 	struct request as = oauth_as(rq, user, ret_user->username);

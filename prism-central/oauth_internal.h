@@ -74,8 +74,8 @@ static inline void oauth_secret_wipe(struct oauth_secret *s)
 /* The request as one of this person, for the audit. */
 struct request oauth_as(const struct request *rq, int64_t user, const char *username);
 /*
- * Open a session for somebody who has agreed to it in a browser. 0, -EACCES (suspended, or ended
- * by the provider since), or -errno.
+ * Open a session for somebody who has agreed to it in a browser. 0, -EACCES (suspended, or their
+ * login was ended by the provider since, or is not enough any more), or -errno.
  */
 int oauth_session(struct tx *t, const struct request *rq, int64_t user, int64_t identity,
     struct session_token *ret, struct user *ret_user, int64_t *ret_id);

@@ -305,7 +305,11 @@ sql("UPDATE projects SET sso_max_age = 600 WHERE slug = 'strict'")
 say(a_browser.get("/device?user_code=" + h["user_code"]).has("There is no login to use"),
     "I3.4 where SSO is asked for and there is none, the page says so")
 sql("UPDATE projects SET sso_max_age = 0")
+d = begin_cli(c)
+approve(a_browser, d)
 sql("UPDATE sso_connections SET enabled = 1, enforce_sso = 1")
+same(poll_cli(c, d).error, (400, "access_denied"),
+     "S3.12 what a password approved before SSO was enforced gives no session after it")
 a = a_browser.get("/device?user_code=" + begin_cli(c)["user_code"])
 say("/sso/uni/start?return=" in a.headers.get("Refresh", ""),
     "S3.12 an organization that enforces SSO: a browser logged in by password is sent there")

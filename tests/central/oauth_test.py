@@ -226,8 +226,11 @@ code, v = fresh()
 sql("UPDATE sso_identities SET auth_at = 0 WHERE id = ?", hers)
 same(redeem(code, v).error, (400, "invalid_grant"), "I3.4 a login that its provider has ended gives nothing")
 say(browser.get(query(challenge)).location.startswith("/login?"), "I3.4 and agrees to nothing")
-sql("UPDATE sso_connections SET enforce_sso = 1")
 browser = bob.sso_browser(0)
+code, v = fresh()
+sql("UPDATE sso_connections SET enforce_sso = 1")
+same(redeem(code, v).error, (400, "invalid_grant"),
+     "S3.12 a code that a password gave before SSO was enforced gives no session after it")
 a = browser.get(query(challenge))
 say("/sso/uni/start?return=%2Foauth2%2Fauthorize%3F" in a.headers.get("Refresh", ""),
     "S3.12 an organization that enforces SSO: a browser logged in by password is sent there")
