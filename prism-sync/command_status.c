@@ -121,8 +121,12 @@ static void print_feeds(const json_t *j)
 
 static void print_logins(const json_t *j)
 {
-	const json_int_t n = number(json_object_get(j, "logins"), "waiting");
+	const json_t *logins = json_object_get(j, "logins");
+	const json_int_t n = number(logins, "waiting");
 
+	if (json_is_false(json_object_get(logins, "offered")))
+		printf(
+		    "Logins           none through a browser until this host is enrolled again\n");
 	if (n > 0)
 		printf("Logins           %" JSON_INTEGER_FORMAT
 		       " waiting for their approval in a browser\n",

@@ -101,7 +101,8 @@ void status_json(const struct agent *a, struct buf *b)
 	json_put_string(b, h.trouble);
 	buf_add_str(b, ",\"failed\":[");
 	homes_put_failed(a->homes, b, HOMES_MAX);
-	buf_addf(b, "]},\"logins\":{\"waiting\":%lu}}", (unsigned long)logins_waiting(a->logins));
+	buf_addf(b, "]},\"logins\":{\"offered\":%s,\"waiting\":%lu}}",
+	    a->trust.url[0] ? "true" : "false", (unsigned long)logins_waiting(a->logins));
 }
 
 void status_notify(const struct agent *a)

@@ -225,4 +225,11 @@ check "I3 no code is in the log" not_says "$(cat "$dir/agent.log")" WDJB
 check "I3 nor a device code or a token" bash -c "! grep -qE 'pdc_|pdt_|pht_' '$dir/agent.log'"
 check "I3.3 the network half is still there, the first one" kill -0 "$network_pid"
 check "I3.3 the agent ends in good order" agent_stop
+
+# ---- a host of before ----
+
+sed -i '/^url /d' "$dir/h/var/lib/prism/trust/pins"
+agent_start
+check "I3.3 a host that has pinned no address offers no login" says "$(login start user10009 192.0.2.1)" "-1 This host has to be enrolled again"
+check "I3.3 and its status says so" says "$(agent status)" "until this host is enrolled again"
 echo "1..$ok_count"
