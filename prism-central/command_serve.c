@@ -93,6 +93,11 @@ static int listen_and_wait(struct central *c, const sigset_t *set)
 		r = http_start(c, cert, key);
 	if (r < 0)
 		return r;
+	r = oidc_refresh_start(c);
+	if (r < 0) {
+		http_stop(c, 0);
+		return r;
+	}
 	log_event(LOG_LEVEL_INFO, "ready", "version", "%s", PRISM_VERSION, "url", "%s",
 	    c->config.url, "listen", "%s", c->config.listen, "port", "%d", http_port(c, true),
 	    "plain", "%s", c->config.listen_plain, "plain_port", "%d", http_port(c, false), NULL);
@@ -100,6 +105,8 @@ static int listen_and_wait(struct central *c, const sigset_t *set)
 	watch(c, set);
 	sd_notify(0, "STOPPING=1");
 	log_event(LOG_LEVEL_INFO, "stopping", NULL);
+	/* It wakes requests that wait: while there are some. */
+	oidc_refresh_stop(c);
 	http_stop(c, GRACE_MS);
 	return 0;
 }

@@ -295,27 +295,32 @@ static int refresher_start(struct central *c, struct refresher **ret)
 
 int oidc_start(struct central *c)
 {
-	int r = oidc_cache_new(&c->oidc);
+	return oidc_cache_new(&c->oidc);
+}
 
-	if (r == 0 && c->config.sso_refresh > 0)
-		r = refresher_start(c, &c->oidc->refresher);
-	if (r < 0)
-		oidc_stop(c);
-	return r;
+int oidc_refresh_start(struct central *c)
+{
+	return c->config.sso_refresh > 0 ? refresher_start(c, &c->oidc->refresher) : 0;
+}
+
+void oidc_refresh_stop(struct central *c)
+{
+	struct refresher *f = c->oidc ? c->oidc->refresher : NULL;
+
+	if (!f)
+		return;
+	pthread_mutex_lock(&f->lock);
+	f->stop = true;
+	pthread_cond_broadcast(&f->wake);
+	pthread_mutex_unlock(&f->lock);
+	pthread_join(f->thread, NULL);
+	refresher_free(f);
+	c->oidc->refresher = NULL;
 }
 
 void oidc_stop(struct central *c)
 {
-	struct refresher *f = c->oidc ? c->oidc->refresher : NULL;
-
-	if (f) {
-		pthread_mutex_lock(&f->lock);
-		f->stop = true;
-		pthread_cond_broadcast(&f->wake);
-		pthread_mutex_unlock(&f->lock);
-		pthread_join(f->thread, NULL);
-		refresher_free(f);
-	}
+	oidc_refresh_stop(c);
 	oidc_cache_free(c->oidc);
 	c->oidc = NULL;
 }

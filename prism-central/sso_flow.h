@@ -89,8 +89,14 @@ void saml_acs(struct request *rq, struct reply *rp);
 void saml_finish(struct request *rq, struct reply *rp);
 void saml_metadata(struct request *rq, struct reply *rp);
 
-/* oidc_refresh.c: a thread that refreshes what is due, and ends what the provider refuses. */
+/*
+ * oidc_refresh.c: what is known of providers, from before the server starts until after it has
+ * stopped; and while it runs, a thread that refreshes what is due, and ends what the provider
+ * refuses. Stopping without a start is harmless. 0 or -errno.
+ */
 int oidc_start(struct central *c);
+int oidc_refresh_start(struct central *c);
+void oidc_refresh_stop(struct central *c);
 void oidc_stop(struct central *c);
 
 #endif
