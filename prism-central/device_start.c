@@ -226,7 +226,7 @@ void device_authorization(struct request *rq, struct reply *rp)
 {
 	struct start s = {.rq = rq};
 
-	if (!oauth_affords(rq, rp) || !start_parse(&s, rp) || !start_affords(&s, rp))
+	if (!start_parse(&s, rp) || !start_affords(&s, rp))
 		return;
 	int r = start_run(&s);
 	if (r == -ENOENT)

@@ -60,26 +60,16 @@ static void peer_key(const struct request *rq, char out[static RATELIMIT_KEY_MAX
 		ratelimit_peer(rq->peer ? rq->peer : "", out);
 }
 
-bool oauth_affords(const struct request *rq, struct reply *rp)
-{
-	char key[RATELIMIT_KEY_MAX];
-
-	peer_key(rq, key);
-	unsigned wait = ratelimit_check(RATELIMIT_OAUTH_PEER, key);
-	if (wait) {
-		rp->retry_after = wait;
-		oauth_error(rq, rp, OAUTH_TOO_MANY, "too many codes and tokens that were none");
-	}
-	return wait == 0;
-}
-
 void oauth_bad(const struct request *rq, struct reply *rp, enum oauth_error e, const char *why)
 {
 	char key[RATELIMIT_KEY_MAX];
 
 	peer_key(rq, key);
-	ratelimit_take(RATELIMIT_OAUTH_PEER, key);
-	oauth_error(rq, rp, e, why);
+	rp->retry_after = ratelimit_take(RATELIMIT_OAUTH_PEER, key);
+	if (rp->retry_after)
+		oauth_error(rq, rp, OAUTH_TOO_MANY, "too many codes and tokens that were none");
+	else
+		oauth_error(rq, rp, e, why);
 }
 
 /* ---- secrets and sessions -------------------------------------------------------------------- */
@@ -255,11 +245,10 @@ void oauth_token(struct request *rq, struct reply *rp)
 	const char *type = request_form(rq, "grant_type");
 
 	for (size_t i = 0; type && i < ARRAY_SIZE(grants); i++) {
-		if (strcmp(type, grants[i].type) != 0)
-			continue;
-		if (rq->again || oauth_affords(rq, rp))
+		if (strcmp(type, grants[i].type) == 0) {
 			grants[i].handler(rq, rp);
-		return;
+			return;
+		}
 	}
 	host_oauth_token(rq, rp);
 }

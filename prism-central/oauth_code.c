@@ -114,17 +114,23 @@ static int code_burn(struct tx *t, struct exchange *x, const char *why)
 	    t, &as, "oauth.code-misused", "user", u.username, json_pack("{ss}", "why", why));
 }
 
+static int look_tx(struct tx *t, void *arg)
+{
+	struct exchange *x = arg;
+	int r = code_find(t, x);
+
+	x->fault = r == -ENOENT ? "no such code" : NULL;
+	return r == -ENOENT ? 0 : r;
+}
+
 static int exchange_tx(struct tx *t, void *arg)
 {
 	struct exchange *x = arg;
 	int64_t id;
+	int r = look_tx(t, x);
 
-	x->fault = NULL;
-	int r = code_find(t, x);
-	if (r == -ENOENT)
-		x->fault = "no such code";
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
+	if (r < 0 || x->fault)
+		return r;
 	if (x->session_id)
 		return code_burn(t, x, "used before");
 	if (x->expires <= x->rq->now) {
@@ -170,7 +176,10 @@ void oauth_code_token(struct request *rq, struct reply *rp)
 		return;
 	}
 	sha256_hex(code, strlen(code), x.hash);
-	int r = store_tx(rq->db, STORE_WRITE, exchange_tx, &x);
+	/* Guesses have nothing to write. */
+	int r = store_tx(rq->db, STORE_READ, look_tx, &x);
+	if (r == 0 && !x.fault)
+		r = store_tx(rq->db, STORE_WRITE, exchange_tx, &x);
 	if (r < 0)
 		oauth_errno(rq, rp, r);
 	else if (x.fault)

@@ -52,10 +52,10 @@ void oauth_error(const struct request *rq, struct reply *rp, enum oauth_error e,
 void oauth_errno(const struct request *rq, struct reply *rp, int error);
 
 /*
- * Whoever has sent too many codes and tokens that were none is refused: then false and the reply is
- * filled. oauth_bad() answers with an error, and counts.
+ * The same for codes and tokens that are none, which are counted: whoever has sent too many is told
+ * to wait instead. A good one is never refused for those that came from the same address, so it
+ * MUST be looked up first, without a write.
  */
-bool oauth_affords(const struct request *rq, struct reply *rp);
 void oauth_bad(const struct request *rq, struct reply *rp, enum oauth_error e, const char *why);
 
 /* A fresh secret, a prefix of four letters and 256 bits; its hash is what the database keeps. */

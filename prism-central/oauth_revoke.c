@@ -19,6 +19,7 @@ static const char sql_forget_codes[] =
 struct revocation {
 	struct request *rq;
 	char hash[65];
+	bool revoke; /* otherwise only look */
 	bool found;
 };
 
@@ -45,20 +46,21 @@ static int revoke_tx(struct tx *t, void *arg)
 	int r = session_find(t, v, &id, &as);
 
 	v->found = r == 0;
-	if (r < 0)
+	if (r < 0 || !v->revoke)
 		return r == -ENOENT ? 0 : r;
 	r = tx_exec(t, sql_revoke, "ii", id, v->rq->now);
 	return r < 0 ? r : audit_object(t, &as, "session.close", "user", as.who.name, NULL);
 }
 
-/* The answer is the same for a token that was none, but whoever tries many is slowed down. */
+/*
+ * The answer is the same for a token that was none, but whoever tries many is slowed down. They
+ * have nothing to write.
+ */
 void oauth_revoke(struct request *rq, struct reply *rp)
 {
 	struct revocation v = {.rq = rq};
 	const char *token = request_form(rq, "token"), *client = request_form(rq, "client_id");
 
-	if (!oauth_affords(rq, rp))
-		return;
 	if (!token) {
 		oauth_bad(rq, rp, OAUTH_INVALID_REQUEST, "no token");
 		return;
@@ -68,14 +70,18 @@ void oauth_revoke(struct request *rq, struct reply *rp)
 		return;
 	}
 	sha256_hex(token, strlen(token), v.hash);
-	int r = store_tx(rq->db, STORE_WRITE, revoke_tx, &v);
+	int r = store_tx(rq->db, STORE_READ, revoke_tx, &v);
+	v.revoke = v.found;
+	if (r == 0 && v.revoke)
+		r = store_tx(rq->db, STORE_WRITE, revoke_tx, &v);
 	if (r < 0) {
 		oauth_errno(rq, rp, r);
 		return;
 	}
 	if (!v.found)
 		oauth_bad(rq, rp, OAUTH_INVALID_GRANT, "revocation of a token that is none");
-	reply_json(rp, 200, json_object());
+	if (!rp->retry_after)
+		reply_json(rp, 200, json_object());
 }
 
 /* ---- when a person's logins end -------------------------------------------------------------- */

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Ten thousand guesses from a few addresses, and somebody who only wants to log in. See
 oauth_world.py."""
+import hashlib
 import random
 import secrets
 import time
+import urllib.parse
 
-from oauth_world import (Client, Host, Person, api, approve, begin_cli, boss_token, end, logged, note,
-                         poll_cli, same, say, token, CLI, DEVICE_GRANT)
+from oauth_world import (Client, Host, Person, api, approve, b64, begin_cli, boss_token, end, logged,
+                         note, poll_cli, same, say, token, CLI, DEVICE_GRANT)
 
 EACH = 2000
 EVIL = "127.0.0.2"
@@ -92,6 +94,38 @@ note("alice was served in %.1f s" % (time.monotonic() - started))
 near = Client(EVIL)
 same(near.ask("GET", "/api/v1/me", bearer=good).status, 200,
      "I3.1 a session that is good goes on, from the very address of the guesses too")
+
+
+def exhaust(client):
+    """Guesses until the next one would be refused."""
+    for _ in range(200):
+        a = token(client, grant_type=DEVICE_GRANT, client_id=CLI,
+                  device_code="pdc_" + secrets.token_urlsafe(32))
+        if a.status == 429:
+            break
+    return a.status
+
+
+d = begin_cli(near)
+approve(browser, d)
+same(exhaust(Client(EVIL)), 429, "I3.1 at an address whence device codes are guessed")
+a = poll_cli(near, d)
+same(a.status, 200, "I3.1 a good one goes on")
+exhaust(Client(EVIL))
+same(near.post("/oauth2/revoke", {"token": a.json["access_token"]}).status, 200,
+     "I3.1 and whoever logs out there")
+same(api("GET", "/me", bearer=a.json["access_token"]).status, 401, "I3.1 is logged out")
+verifier = "v" * 43
+page = browser.get("/oauth2/authorize?" + urllib.parse.urlencode({
+    "response_type": "code", "client_id": CLI, "redirect_uri": "http://127.0.0.1:1/callback",
+    "code_challenge": b64(hashlib.sha256(verifier.encode()).digest()),
+    "code_challenge_method": "S256"}))
+a = browser.send(page, "/oauth2/authorize", decision="approve")
+exhaust(Client(EVIL))
+same(token(near, grant_type="authorization_code", client_id=CLI, code_verifier=verifier,
+           redirect_uri="http://127.0.0.1:1/callback",
+           code=urllib.parse.parse_qs(a.location.split("?")[1])["code"][0]).status, 200,
+     "I3.1 nor is a good authorization code refused there")
 same(ws1.poll(theirs, client=near).error[1], "invalid_grant",
      "I3.1 a host there is not refused for its neighbour: it has proven who it is")
 same(ws1.ask("alice", client=near).status, 200, "I3.1 and gets its codes")
