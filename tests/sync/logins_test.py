@@ -112,7 +112,7 @@ try:
          "I3 two hundred logins begin: " + " ".join(crowd.said))
     same(status()["logins"]["waiting"], 200 + 1, "I3 and wait")
     grown = memory_kb(pids) - idle
-    say(grown < 8192, "I3 for %d KB of memory" % grown)
+    say(grown < 16384, "I3 for %d KB of memory" % grown)
     for code in crowd.codes:
         approve(browser, {"user_code": code})
     say("result 0 count 200" in crowd.end(), "I3 and all of them are let in")
