@@ -329,7 +329,9 @@ same(sql("SELECT COUNT(*) FROM device_codes WHERE origin = '203.0.113.5' AND use
      5, "I3.3 the rows are bounded")
 say(any("too many device codes" in line for line in logged("oauth-refused")), "I3.3 in the log too")
 far = Client("127.0.0.9")
+events = sql("SELECT COUNT(*) FROM audit")
 answers = [far.post("/oauth2/device_authorization", {"client_id": CLI}).status for _ in range(40)]
+same(sql("SELECT COUNT(*) FROM audit"), events, "I3.1 strangers do not make the audit log grow")
 same((answers.count(200), answers[-1]), (30, 429), "I3.1 so are codes of the command line")
 row = ("INSERT INTO device_codes (id, device_hash, user_hash, host_id, user_id, username, origin,"
        " state, interval_s, created_at, expires_at) VALUES (?, ?, ?, ?, ?, 'alice', ?, 'pending', 5,"
