@@ -32,13 +32,26 @@ struct view {
 /* ---- guesses --------------------------------------------------------------------------------- */
 
 struct guess {
-	char peer[RATELIMIT_KEY_MAX], user[32];
+	char peer[RATELIMIT_KEY_MAX + 4], user[32];
 };
 
+/* Somebody else's page has opened this address, or a provider after a login. */
+static bool led_here(const struct request *rq)
+{
+	const char *site = request_header(rq, "Sec-Fetch-Site");
+
+	return site && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0;
+}
+
+/* Counted apart where it may not be their doing: nobody else can use up their guesses. */
 static void guess_init(const struct request *rq, struct guess *g)
 {
-	ratelimit_peer(rq->peer ? rq->peer : "", g->peer);
-	snprintf(g->user, sizeof(g->user), "%" PRId64, rq->who.id);
+	const char *led = led_here(rq) ? "led " : "";
+	char peer[RATELIMIT_KEY_MAX];
+
+	ratelimit_peer(rq->peer ? rq->peer : "", peer);
+	snprintf(g->peer, sizeof(g->peer), "%s%s", led, peer);
+	snprintf(g->user, sizeof(g->user), "%s%" PRId64, led, rq->who.id);
 }
 
 static void guess_log(const struct request *rq, const char *why)
@@ -47,21 +60,14 @@ static void guess_log(const struct request *rq, const char *why)
 	    rq->peer ? rq->peer : "", "user", "%s", rq->who.name, "why", "%s", why, NULL);
 }
 
-static bool guess_affords(struct request *rq, struct reply *rp)
+/* 0, or the seconds until they may guess again. */
+static unsigned guess_wait(const struct request *rq)
 {
 	struct guess g;
 
 	guess_init(rq, &g);
 	unsigned wait = ratelimit_check(RATELIMIT_CODE_PEER, g.peer);
-	if (!wait)
-		wait = ratelimit_check(RATELIMIT_CODE_USER, g.user);
-	if (!wait)
-		return true;
-	guess_log(rq, "too many wrong codes");
-	rp->retry_after = wait;
-	page_error(rq, rp, 429, "Too many wrong codes",
-	    "Wait %u seconds, then type the code that your terminal shows.", wait);
-	return false;
+	return wait ? wait : ratelimit_check(RATELIMIT_CODE_USER, g.user);
 }
 
 static void guess_count(const struct request *rq, const char *why)
@@ -136,7 +142,8 @@ static void own_path(const struct view *v, bool renewed, char *out, size_t size)
 	snprintf(out, size, "/device?user_code=%s%s", shown, renewed ? "&renewed=1" : "");
 }
 
-static void ask_code(struct view *v, struct reply *rp, int status, const char *error)
+static void ask_code(
+    struct view *v, struct reply *rp, int status, const char *error, const char *code)
 {
 	_cleanup_page_ struct page p = {.rq = NULL};
 
@@ -146,14 +153,32 @@ static void ask_code(struct view *v, struct reply *rp, int status, const char *e
 	page_form(&p, "/device");
 	html_put(&p.body,
 	    "<label for=\"user_code\">The code that your terminal shows</label>\n"
-	    "<input id=\"user_code\" name=\"user_code\" maxlength=\"32\" required autofocus "
+	    "<input id=\"user_code\" name=\"user_code\" value=\"%s\" maxlength=\"32\" required "
+	    "autofocus "
 	    "autocomplete=\"off\" autocapitalize=\"characters\" spellcheck=\"false\" "
 	    "placeholder=\"XXXX-XXXX\">\n"
 	    "<p class=\"actions\"><button>Continue</button></p>\n</form>\n"
 	    "<p class=\"warn\">Type only a code from a terminal of your own. Nobody has a reason "
 	    "to "
-	    "send you one.</p>\n");
+	    "send you one.</p>\n",
+	    code);
 	page_send(&p);
+}
+
+/* Whoever was led here agrees to the code themselves, and is counted as one who typed it. */
+static void too_many(struct view *v, struct reply *rp, unsigned wait)
+{
+	char code[DEVICE_USER_CODE + 1], shown[DEVICE_SHOWN + 1];
+
+	guess_log(v->rq, "too many wrong codes");
+	if (led_here(v->rq) && device_user_code_read(v->typed, code)) {
+		device_user_code_show(code, shown);
+		ask_code(v, rp, 200, NULL, shown);
+		return;
+	}
+	rp->retry_after = wait;
+	page_error(v->rq, rp, 429, "Too many wrong codes",
+	    "Wait %u seconds, then type the code that your terminal shows.", wait);
 }
 
 /* As an address, and how addresses are compared: those of one IPv6 network are one. */
@@ -317,7 +342,8 @@ static void refuse(struct view *v, struct reply *rp)
 			guess_count(rq, "no such code");
 		ask_code(v, rp, 404,
 		    "This code is not known: its time may be over, or it was answered already. "
-		    "Look at your terminal, and begin again there if need be.");
+		    "Look at your terminal, and begin again there if need be.",
+		    "");
 	}
 }
 
@@ -339,11 +365,14 @@ void device_page(struct request *rq, struct reply *rp)
 		return;
 	}
 	if (!v.typed || !*v.typed) {
-		ask_code(&v, rp, 200, NULL);
+		ask_code(&v, rp, 200, NULL, "");
 		return;
 	}
-	if (!guess_affords(rq, rp))
+	unsigned wait = guess_wait(rq);
+	if (wait) {
+		too_many(&v, rp, wait);
 		return;
+	}
 	int r = store_tx(rq->db, STORE_READ, look_tx, &v);
 	if (r == -EACCES)
 		login_first(&v, rp);
@@ -364,7 +393,7 @@ void device_page_post(struct request *rq, struct reply *rp)
 	if (v.typed && device_user_code_read(v.typed, code))
 		reply_redirect(rp, path);
 	else
-		ask_code(&v, rp, 400, "A code is eight letters, as in WDJB-MJHT.");
+		ask_code(&v, rp, 400, "A code is eight letters, as in WDJB-MJHT.", "");
 }
 
 /* ---- the decision ---------------------------------------------------------------------------- */
@@ -462,8 +491,11 @@ void device_decide_post(struct request *rq, struct reply *rp)
 		login_first(&v, rp);
 		return;
 	}
-	if (!guess_affords(rq, rp))
+	unsigned wait = guess_wait(rq);
+	if (wait) {
+		too_many(&v, rp, wait);
 		return;
+	}
 	int r = store_tx(rq->db, STORE_WRITE, decide_tx, &v);
 	if (r == -EACCES) {
 		login_first(&v, rp);

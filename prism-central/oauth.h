@@ -13,7 +13,7 @@
  *
  * A device code of a host is bound to the username that was asked for: nobody else can approve it.
  * It is good for DEVICE_SECONDS and once. The user code is eight of twenty letters; guesses are
- * counted by address, browser and account.
+ * counted by address and by account.
  *
  * POST /oauth2/token with grant_type ...:device_code takes one parameter of ours, "wait" (seconds,
  * at most 30): the answer comes when there is a decision, or authorization_pending after that time.

@@ -328,6 +328,20 @@ same(ws1.ask("alice", origin="203.0.113.5").status, 200, "I3.3 and another perso
 same(sql("SELECT COUNT(*) FROM device_codes WHERE origin = '203.0.113.5' AND username = 'bob'")[0][0],
      5, "I3.3 the rows are bounded")
 say(any("too many device codes" in line for line in logged("oauth-refused")), "I3.3 in the log too")
+led = {"Sec-Fetch-Site": "cross-site"}
+d = begin_cli(Client("127.0.0.8"))
+victim = alice.sso_browser(0, address="127.0.0.8")
+page = "/device?user_code=" + d["user_code"]
+got = [victim.get("/device?user_code=BBBB-BB%s%s" % (x, y), headers=led).status
+       for x in "BCDF" for y in "GHJKLMN"]
+same((got[0], victim.get(page).has("Approve this login?")), (404, True),
+     "I3.1 pages elsewhere that open wrong codes do not use up a person's guesses")
+a = victim.get(page, headers=led)
+say("Approve this login?" not in a.text and d["user_code"] in a.text,
+    "I3.1 but then whoever is led to a code confirms it first")
+a = victim.follow(victim.send(a, "/device", user_code=d["user_code"]))
+say(a.has("Approve this login?"), "I3.1 and goes on")
+same(victim.get("/device?user_code=%3Cb%3E", headers=led).status, 429, "I3.1 what is none is refused")
 far = Client("127.0.0.9")
 events = sql("SELECT COUNT(*) FROM audit")
 answers = [far.post("/oauth2/device_authorization", {"client_id": CLI}).status for _ in range(40)]
