@@ -22,10 +22,10 @@ enum ratelimit {
 	RATELIMIT_MAIL_PEER,	  /* requests that send something to somebody, by one person */
 	RATELIMIT_PROJECT_USER,	  /* projects, each with two group ids for ever, by one person */
 	RATELIMIT_ACCESS_HOST,	  /* access tokens of one host, which has proven who it is */
-	RATELIMIT_CODE_PEER,	  /* user codes that are not there, from one address */
-	RATELIMIT_CODE_USER,	  /* the same by one person */
-	RATELIMIT_DEVICE_PEER,	  /* device codes of the command line, from one address */
-	RATELIMIT_DEVICE_LOGIN,	  /* of a host, for one username from one origin */
+	RATELIMIT_CODE_PEER,	/* user codes that are not there, from one address: many people's */
+	RATELIMIT_CODE_USER,	/* the same by one person: what bounds whoever guesses */
+	RATELIMIT_DEVICE_PEER,	/* device codes of the command line, from one address */
+	RATELIMIT_DEVICE_LOGIN, /* of a host, for one username from one origin */
 	RATELIMIT_OAUTH_PEER, /* refused codes and tokens at the token endpoint, from one address */
 	RATELIMIT_SSO_PEER,   /* logins begun at, or refused from a provider, from one address */
 	RATELIMIT_DNS_USER,   /* proofs of domains that are asked for, by one person */

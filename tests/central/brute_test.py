@@ -106,6 +106,13 @@ def exhaust(client):
     return a.status
 
 
+for name in ("mallory2", "mallory3"):
+    other = Person(name, boss).browser(EVIL)
+    got = [other.get("/device?user_code=" + user_code()).status for _ in range(25)]
+    same((got[0], got[-1]), (404, 429), "I3.1 %s guesses user codes there as well" % name)
+say(alice.sso_browser(0, address=EVIL).get(
+    "/device?user_code=" + begin_cli(near)["user_code"]).has("Approve this login?"),
+    "I3.1 a few who do leave the others at their address their codes")
 d = begin_cli(near)
 approve(browser, d)
 same(exhaust(Client(EVIL)), 429, "I3.1 at an address whence device codes are guessed")
