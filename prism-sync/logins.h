@@ -17,7 +17,7 @@
 #include "trust.h"
 
 #define LOGINS_MAX	  512
-#define LOGINS_ORIGIN_MAX 16 /* waiting ones from one address */
+#define LOGINS_ORIGIN_MAX 64 /* waiting ones from one address: a class behind one router */
 
 struct logins;
 

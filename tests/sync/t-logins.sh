@@ -150,8 +150,8 @@ central pages own >"$dir/out"
 
 # ---- limits ----
 
-for _ in $(seq 16); do begin user10006 198.51.100.1; done
-check "I3 the seventeenth from one address is refused" says "$(login start user10006 198.51.100.1)" "-87 Too many logins"
+for _ in $(seq 64); do begin user10006 198.51.100.1; done
+check "I3 a class of 64 begins from one address, one more is refused" says "$(login start user10006 198.51.100.1)" "-87 Too many logins"
 check "I3 another address is not in its way" begin user10006 198.51.100.2
 central deny all >"$dir/out"
 until_true 5 status_is "['logins']['waiting']" 0

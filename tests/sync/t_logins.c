@@ -551,7 +551,7 @@ TEST("I3.3 the QR code is the service's address, made by a process without right
 
 /* ---- limits and time ------------------------------------------------------------------------- */
 
-TEST("I3 one address has sixteen logins waiting, and no more; another one is not in its way")
+TEST("I3 one address has so many logins waiting, and no more; another one is not in its way")
 {
 	char text[AGENT_TEXT_MAX];
 
