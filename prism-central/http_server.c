@@ -35,6 +35,14 @@ static bool asks_for_bearer(const struct job *j)
 	return j->rp.status == 401 && !(j->rq.route && j->rq.route->scope == SCOPE_BROWSER);
 }
 
+/* To us, or to the proxy that the plain listener is there for. */
+static bool came_by_https(const struct job *j)
+{
+	const struct config *c = &j->rq.central->config;
+
+	return j->secure_transport || (c->behind_proxy && strncmp(c->url, "https:", 6) == 0);
+}
+
 static void add_headers(struct evhttp_request *ev, const struct job *j, bool close)
 {
 	static const char *const fixed[][2] = {
@@ -52,7 +60,7 @@ static void add_headers(struct evhttp_request *ev, const struct job *j, bool clo
 	if (j->out_len || rp->len)
 		evhttp_add_header(
 		    h, "Content-Type", rp->type ? rp->type : "application/json; charset=utf-8");
-	if (j->secure_transport)
+	if (came_by_https(j))
 		evhttp_add_header(h, "Strict-Transport-Security", "max-age=31536000");
 	if (asks_for_bearer(j))
 		add_default(h, rp, "WWW-Authenticate", "Bearer");

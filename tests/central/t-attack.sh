@@ -31,6 +31,10 @@ for _ in $(seq 100); do
   sleep 0.05
 done
 
+curl -sS -D - -o /dev/null --unix-socket "$dir/http.sock" http://localhost/login |
+  grep -qi '^Strict-Transport-Security: max-age=31536000'
+say $? "I3.1 behind a proxy too, browsers are told to come by HTTPS alone"
+
 login() { # FROM PASSWORD: the status
   curl -sS -o /dev/null -w '%{http_code}' --unix-socket "$dir/http.sock" -H "X-Forwarded-For: $1" \
     -H 'Content-Type: application/json' -d "{\"login\":\"chief\",\"password\":\"$2\"}" http://localhost/api/v1/sessions
