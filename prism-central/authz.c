@@ -27,6 +27,7 @@ struct check {
 	struct tx *t;
 	const struct request *rq;
 	bool superadmin;
+	bool withheld; /* they are one, but have logged in through a provider */
 	struct authz *out;
 	enum api_error *error;
 };
@@ -64,8 +65,10 @@ static int check_person(struct check *c)
 	r = one_int(c->t, sql_superadmin, c->rq->who.id, &superadmin);
 	if (r < 0)
 		return r == -ENOENT ? refuse(c, API_NOT_LOGGED_IN) : r;
-	c->superadmin = superadmin;
-	c->out->rank = superadmin ? RANK_SUPERADMIN : 0;
+	/* An organization's provider must not speak for the whole deployment. */
+	c->superadmin = superadmin && !c->rq->who.identity;
+	c->withheld = superadmin && c->rq->who.identity;
+	c->out->rank = c->superadmin ? RANK_SUPERADMIN : 0;
 	return 0;
 }
 
@@ -245,7 +248,7 @@ int authz_check(
 	else
 		r = scopes[route->scope](&c);
 	if (r == -ECANCELED)
-		*ret_error = error;
+		*ret_error = c.withheld ? API_PROVIDER_LOGIN : error;
 	if (!r)
 		*ret = out;
 	return r;
@@ -256,6 +259,15 @@ int authz_permits(struct tx *t, const struct authz *z, const char *permission)
 	if (z->rank == RANK_SUPERADMIN)
 		return 1;
 	return z->role ? role_allows(t, z->role, permission) : 0;
+}
+
+int authz_way_in(struct tx *t, struct act *a)
+{
+	const struct principal *who = &a->rq->who;
+	int64_t superadmin = 0;
+	int r = who->identity ? one_int(t, sql_superadmin, who->id, &superadmin) : 0;
+
+	return r == 0 && superadmin ? act_fail(a, API_PROVIDER_LOGIN, NULL) : r;
 }
 
 int authz_host(struct tx *t, const struct request *rq, const struct authz *z, int64_t host,

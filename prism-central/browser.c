@@ -9,7 +9,7 @@
 #include "oauth.h"
 
 static const char sql_load[] =
-    "SELECT b.id, b.identity_id, b.auth_at, u.id, u.superadmin, u.username FROM browser_sessions b"
+    "SELECT b.id, b.identity_id, b.auth_at, u.id, u.username FROM browser_sessions b"
     " JOIN users u ON u.id = b.user_id WHERE b.token_hash = $1 AND b.revoked_at = 0"
     " AND b.expires_at > $2 AND u.state = 'active'";
 static const char sql_holds[] =
@@ -168,8 +168,8 @@ static int load_tx(struct tx *t, void *arg)
 	l->who.kind = PRINCIPAL_USER;
 	l->who.credential = l->found.session;
 	l->who.id = row_int(r, 3);
-	l->who.superadmin = row_int(r, 4);
-	row_copy(r, 5, l->who.name, sizeof(l->who.name));
+	l->who.identity = l->found.identity;
+	row_copy(r, 4, l->who.name, sizeof(l->who.name));
 	return 0;
 }
 

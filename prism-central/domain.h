@@ -46,12 +46,21 @@ void act_reply(struct act *a, int outcome, struct reply *rp);
 
 /*
  * authz.c: may rq->who do what rq->route asks for, now? 0, -ECANCELED with *ret_error, or -errno.
+ * MUST: who has logged in through a provider (who.identity) has no rights of a superadmin, only
+ * those of their roles: whoever manages a connection can log in as everybody linked to it.
  */
 int authz_check(
     struct tx *t, const struct request *rq, struct authz *ret, enum api_error *ret_error);
 
 /* Does the caller's role in the scope allow this as well? 1, 0 or -errno. */
 int authz_permits(struct tx *t, const struct authz *z, const char *permission);
+
+/*
+ * May the caller add a way into their own account, a key or a password? Not into a superadmin's
+ * through a provider: it would be a superadmin's from then on. 0, -ECANCELED (act_fail()ed),
+ * -errno.
+ */
+int authz_way_in(struct tx *t, struct act *a);
 
 /*
  * Does the route's permission hold in every project that this host serves, for the caller who was

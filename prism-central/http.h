@@ -30,8 +30,8 @@ struct principal {
 	enum principal_kind kind;
 	int64_t id;	    /* of the user or host */
 	int64_t credential; /* of the session or host token */
-	bool superadmin;
-	char name[64]; /* username or host name: for audit and logs */
+	int64_t identity;   /* of sso_identities, by which they had logged in; 0: none */
+	char name[64];	    /* username or host name: for audit and logs */
 };
 
 /* A browser, for routes of SCOPE_BROWSER: browser.h. */

@@ -196,7 +196,9 @@ static int add_key(struct tx *t, struct answer_act *n)
 {
 	if (!n->has_key)
 		return 0;
-	int r = sshkey_add(t, n->user.id, &n->key, n->act.rq->now, &n->key_id);
+	int r = authz_way_in(t, &n->act);
+	if (!r)
+		r = sshkey_add(t, n->user.id, &n->key, n->act.rq->now, &n->key_id);
 	if (r == -EEXIST)
 		return act_fail(&n->act, API_KEY_TAKEN, NULL);
 	if (r == -EDQUOT)

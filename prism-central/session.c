@@ -15,7 +15,7 @@ static const char sql_insert[] =
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 static const char sql_sweep[] = "DELETE FROM sessions WHERE expires_at < $1";
 static const char sql_load[] =
-    "SELECT s.id, u.id, u.superadmin, u.username FROM sessions s JOIN users u ON u.id = s.user_id"
+    "SELECT s.id, u.id, s.identity_id, u.username FROM sessions s JOIN users u ON u.id = s.user_id"
     " WHERE s.token_hash = $1 AND s.revoked_at = 0 AND s.expires_at > $2 AND u.state = 'active'";
 static const char sql_holds[] =
     "SELECT 1 FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1 AND u.id = $2"
@@ -97,7 +97,7 @@ static int load_tx(struct tx *t, void *arg)
 	l->who.kind = PRINCIPAL_USER;
 	l->who.credential = row_int(r, 0);
 	l->who.id = row_int(r, 1);
-	l->who.superadmin = row_int(r, 2);
+	l->who.identity = row_int(r, 2);
 	row_copy(r, 3, l->who.name, sizeof(l->who.name));
 	return 0;
 }

@@ -277,7 +277,9 @@ static int post_tx(struct tx *t, struct act *a)
 	struct post_act *p = (struct post_act *)a;
 	const struct principal *who = &a->rq->who;
 	int64_t id;
-	int r = nonce_consume(t, who->id, "register", request_str(a->rq, "nonce"), a->rq->now);
+	int r = authz_way_in(t, a);
+	if (!r)
+		r = nonce_consume(t, who->id, "register", request_str(a->rq, "nonce"), a->rq->now);
 	if (r == -ENOENT)
 		return act_fail(a, API_KEY_PROOF, "The proof is too old or was used before.");
 	if (!r)

@@ -15,6 +15,9 @@
  *   that has it verified, unless that account is a superadmin's or has another identity at this
  *   connection already (an address given to somebody else); and a new account gets it.
  * - Without that, an account is linked by its owner alone, who is logged in to it (sso_link).
+ * - Who has logged in through a provider has the rights of their roles, in the whole deployment, and
+ *   never those of a superadmin (authz.c): whoever manages a connection could be anybody linked to
+ *   it. Nor does such a login add a key or password to a superadmin's account.
  * - auto_provision makes an account where there is none, once, and at the first login a membership
  *   of the organization with default_role, or the role that the mapped claim names if allowed_roles
  *   has it. Without it, only who has been invited to a project by a proven address gets an account.

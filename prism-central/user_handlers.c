@@ -108,7 +108,9 @@ static int password_set_tx(struct tx *t, struct act *a)
 {
 	struct password_act *p = (struct password_act *)a;
 	const struct principal *who = &a->rq->who;
-	int r = tx_exec(t, sql_password_set, "iss", who->id, p->after, p->before);
+	int r = authz_way_in(t, a);
+	if (!r)
+		r = tx_exec(t, sql_password_set, "iss", who->id, p->after, p->before);
 	if (!r && !tx_changes(t))
 		return act_fail(a, API_CONFLICT, NULL);
 	if (!r)

@@ -73,6 +73,9 @@
 	X(SSO_REQUIRED, 403, "Your organization wants you to log in through its own login.",       \
 	    "Run: prism login, without a username or key. An administrator of Prism can always "   \
 	    "log in by password.")                                                                 \
+	X(PROVIDER_LOGIN, 403,                                                                     \
+	    "A login through an organization's provider has no rights of a superadmin.",           \
+	    "Log in by password: prism login --user USERNAME")                                     \
 	X(SSO_NOT_FOUND, 404, "There is no such login connection here.", "Run: prism sso list")    \
 	X(SSO_UNAVAILABLE, 502, "The login provider does not answer as it should.",                \
 	    "Try again; the audit log says what it did.")                                          \

@@ -317,6 +317,27 @@ key_login() {
   ask POST $v/sessions/key "$(proof "$dir/adam" "$(get .nonce)" | jq '. + {username: "adam"}')"
 }
 key_login; is "$(code)" 201 "S3.16 which opens a session"
+# A session of the superadmin that a provider has vouched for.
+token=$olga
+ask POST $v/projects '{"slug":"annex","organization":"acme"}'
+ask POST $v/projects/annex/invitations '{"email":"chief@uni.edu","role":"member"}'; own=$(get .token)
+login chief
+sql "UPDATE sessions SET identity_id = 7 WHERE id = (SELECT MAX(id) FROM sessions)"
+wants PROVIDER_LOGIN "S3.16 a provider's word has no rights of a superadmin" GET $v/audit
+[[ $(get .error.hint) == *"prism login --user"* ]]; say $? "S3.16 and the answer tells what to do"
+wants PROVIDER_LOGIN "S3.16 nor those over organizations" POST $v/organizations '{"slug":"more"}'
+wants PROVIDER_LOGIN "S3.16 nor over other people's projects" GET $v/projects/annex
+wants PROVIDER_LOGIN "S3.16 nor over accounts" POST $v/users/adam/suspend
+wants 200 "S3.16 it is the superadmin's own account" GET $v/me
+is "$(get .superadmin)" true "S3.16 as it says"
+wants PROVIDER_LOGIN "S3.16 it sets no password" POST $v/me/password '{"old":"correct horse battery","new":"another horse battery"}'
+ssh-keygen -q -t ed25519 -N '' -f "$dir/chief"
+ask POST $v/me/ssh-keys/challenge
+wants PROVIDER_LOGIN "S3.16 and adds no key" POST $v/me/ssh-keys "$(proof "$dir/chief" "$(get .nonce)")"
+# The hash in the database is what the key's proof of an invitation is made over.
+wants PROVIDER_LOGIN "S3.16 nor by accepting an invitation" POST $v/invitations/accept \
+  "$(jq -n --arg t "$own" --argjson k "$(proof "$dir/chief" "$(sql "SELECT token_hash FROM invitations ORDER BY id DESC LIMIT 1")")" '{token: $t, ssh_key: $k}')"
+is "$(sql "SELECT COUNT(*) FROM ssh_keys k JOIN users u ON u.id = k.user_id WHERE u.username = 'chief'")" 0 "S3.16 there is none"
 token=$chief
 ask POST $v/projects '{"slug":"lab","organization":"acme"}'
 ask POST $v/projects/lab/invitations '{"email":"new@acme.com","role":"member"}'; inside=$(get .token)
