@@ -7,6 +7,8 @@
 #include "sso.h"
 
 static const char sql_password[] = "SELECT password FROM users WHERE id = $1";
+static const char sql_peers[] = "SELECT peer FROM sessions WHERE user_id = $1"
+				" UNION SELECT peer FROM browser_sessions WHERE user_id = $1";
 
 void login_count_init(const struct request *rq, const char *login, struct login_count *ret)
 {
@@ -16,10 +18,43 @@ void login_count_init(const struct request *rq, const char *login, struct login_
 	for (; login && login[i] && i < sizeof(lower) - 1; i++)
 		lower[i] = login[i] >= 'A' && login[i] <= 'Z' ? (char)(login[i] + 32) : login[i];
 	ratelimit_peer(rq->peer ? rq->peer : "", ret->peer);
+	ret->login = login;
 	ret->account[0] = '\0';
 	if (login)
 		sha256_hex(lower, i, ret->account);
 	snprintf(ret->both, sizeof(ret->both), "%s%s", ret->account, ret->peer);
+}
+
+struct known {
+	const struct login_count *count;
+	bool known;
+};
+
+static int known_tx(struct tx *t, void *arg)
+{
+	struct known *k = arg;
+	_cleanup_rows_ struct rows *rows = NULL;
+	struct user u;
+	char peer[RATELIMIT_KEY_MAX];
+	int r = user_find(t, k->count->login, &u);
+
+	k->known = false;
+	if (r == 0)
+		r = tx_query(t, sql_peers, "i", &rows, u.id);
+	while (r == 0 && !k->known && (r = rows_next(rows)) > 0) {
+		ratelimit_peer(row_text(rows, 0), peer);
+		k->known = strcmp(peer, k->count->peer) == 0;
+		r = 0;
+	}
+	return r;
+}
+
+/* Whether the owner of the account has logged in from this address in the last weeks. */
+static bool owner_known(const struct request *rq, const struct login_count *n)
+{
+	struct known k = {.count = n};
+
+	return store_tx(rq->db, STORE_READ, known_tx, &k) == 0 && k.known;
 }
 
 unsigned login_count_take(struct act *a, const struct login_count *n)
@@ -28,8 +63,11 @@ unsigned login_count_take(struct act *a, const struct login_count *n)
 
 	if (!wait && n->account[0])
 		wait = ratelimit_take(RATELIMIT_LOGIN_ACCOUNT, n->both);
-	if (!wait && n->account[0])
+	if (!wait && n->account[0]) {
 		wait = ratelimit_take(RATELIMIT_LOGIN_SPREAD, n->account);
+		if (wait && owner_known(a->rq, n))
+			wait = 0;
+	}
 	if (wait) {
 		log_event(LOG_LEVEL_WARN, "login_refused", "request", "%s", a->rq->id, "peer", "%s",
 		    a->rq->peer ? a->rq->peer : "", "why", "%s", "too many attempts", NULL);

@@ -5,7 +5,9 @@
 /*
  * Proving with a password who one is: the one implementation, for sessions and for browsers.
  *
- * Attempts are counted by address and account before anything is looked at, and the answer takes
+ * Attempts are counted by address and account before anything is looked at; those of one account
+ * from everywhere together hold up nobody who comes from an address where its owner has logged in
+ * before, so that strangers with many addresses cannot lock an owner out. The answer takes
  * the same time and says the same for an account that is not there, has no password, or has another
  * one. The password is verified outside a transaction; inside the one that opens something, only
  * the very same encoding counts.
@@ -16,6 +18,7 @@
 
 /* What an attempt is counted by. */
 struct login_count {
+	const char *login; /* as it was typed, or NULL */
 	char peer[RATELIMIT_KEY_MAX];
 	char account[65]; /* "": one with a key, which nobody guesses */
 	char both[65 + RATELIMIT_KEY_MAX];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include "base/attr.h"
+#include "prism-central/login.h"
 #include "world.h"
 
 static const char *login(const char *who, const char *password)
@@ -42,6 +43,34 @@ TEST("D6 login by name or address, with the right password only")
 	EXPECT_STR(outcome(HTTP_POST, NULL, "sessions",
 		       json_pack("{ss, si}", "login", "chief", "password", 1)),
 	    "BAD_REQUEST");
+}
+
+TEST("L4.5 guesses from many addresses do not lock an owner out where they log in")
+{
+	struct request far = {.peer = "198.51.100.7"};
+	struct login_count n;
+	world();
+	ratelimit_reset(NULL);
+	world_limits = true;
+	login_count_init(&far, "chief", &n);
+	while (ratelimit_take(RATELIMIT_LOGIN_SPREAD, n.account) == 0)
+		;
+	EXPECT_STR(login("chief", "correct horse battery"), "TOO_MANY_REQUESTS");
+	sql("UPDATE sessions SET peer = '198.51.100.7'");
+	EXPECT_STR(login("chief", "correct horse battery"), "TOO_MANY_REQUESTS");
+	sql("UPDATE sessions SET peer = '127.0.0.1'");
+	EXPECT_STR(login("chief", "correct horse battery"), "201");
+	while (ratelimit_take(RATELIMIT_LOGIN_SPREAD, n.account) == 0)
+		;
+	int refused = 0;
+	for (int i = 0; i < 12; i++)
+		refused += strcmp(login("chief", "wrong horse battery"), "TOO_MANY_REQUESTS") == 0;
+	EXPECT(refused > 0);
+	login_count_init(&far, "nobody", &n);
+	while (ratelimit_take(RATELIMIT_LOGIN_SPREAD, n.account) == 0)
+		;
+	EXPECT_STR(login("nobody", "correct horse battery"), "TOO_MANY_REQUESTS");
+	world_limits = false;
 }
 
 static double seconds(const char *who)
