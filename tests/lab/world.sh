@@ -91,13 +91,13 @@ world_field() { tr -d '\n' | sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p"; }
 
 world_login() { as "$1" prism login --server "$WORLD_URL" --pin "$(world_pin)" --user "$1" --password-file password; }
 
-# world_join PERSON PROJECT [ROLE]: invited by chen, accepted on the client machine
+# world_join PERSON PROJECT [ROLE [OPTION...]]: invited by chen, accepted on the client machine
 world_join()
 {
   local token
   token=$(as chen prism invitation send "$1@example.edu" --project "$2" --role "${3:-member}" --json | world_field token)
   [ -n "$token" ] || return 1
-  as "$1" prism invitation accept "$token" --username "$1" --yes
+  as "$1" prism invitation accept "$token" --username "$1" --yes "${@:4}"
 }
 
 world_enrol()
@@ -203,7 +203,7 @@ on_client()
   local person=$1
   shift
   on_client=(setpriv --bounding-set=-sys_time -- nsenter --target "$(host_init client)"
-    --mount --uts --ipc --net --pid --cgroup -- env -i PATH=/usr/bin:/bin HOME="/home/$person" USER="$person"
+    --mount --uts --ipc --net --pid --cgroup -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME="/home/$person" USER="$person"
     TERM=xterm LANG=C.UTF-8 runuser -u "$person" -- env -C "/home/$person" "$@")
 }
 
@@ -219,7 +219,8 @@ terminal_start()
 terminal_screen() { tr -d '\r' <"$LAB_DIR/terminal-$1.screen" 2>/dev/null; }
 terminal_shows() { terminal_screen "$1" | grep -qE -- "$2"; } # NAME PATTERN
 terminal_wait() { wait_for "$2" terminal_shows "$1" "$3"; }   # NAME SECONDS PATTERN
-terminal_type() { printf '%s\n' "${2:-}" >"$LAB_DIR/terminal-$1.keys"; } # NAME [TEXT]: and Enter
+# NAME [TEXT]: and Enter; nobody may be there any more
+terminal_type() { timeout 2 sh -c 'printf "%s\n" "$2" >"$1"' _ "$LAB_DIR/terminal-$1.keys" "${2:-}"; }
 # NAME SECONDS: its command's exit status
 terminal_end() { wait_for "$2" test -s "$LAB_DIR/terminal-$1.status" && cat "$LAB_DIR/terminal-$1.status"; }
 
