@@ -85,8 +85,7 @@ static int ask(const struct attempt *a, const struct login *l)
 	bool typed = true;
 
 	gethostname(host, sizeof(host) - 1);
-	prompt_show(&l->shown, a->user, host[0] ? host : "this workstation",
-	    options_qr(&a->o, a->service), &text);
+	prompt_show(&l->shown, a->user, host, options_qr(&a->o, a->service), &text);
 	for (int i = 0; typed && i < TRIES; i++) {
 		int r;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "prompt.h"
 
+#include <string.h>
 #include "qr.h"
 
 static void add_printable(struct buf *out, const char *s)
@@ -11,10 +12,15 @@ static void add_printable(struct buf *out, const char *s)
 }
 
 void prompt_show(
-    const struct agent_login *l, const char *user, const char *host, bool qr, struct buf *out)
+    const struct agent_login *l, const char *user, const char *hostname, bool qr, struct buf *out)
 {
 	buf_add_str(out, "Sign in to use ");
-	add_printable(out, host);
+	add_printable(out, l->host);
+	if (strcmp(l->host, hostname) != 0) {
+		buf_add_str(out, " (its hostname is ");
+		add_printable(out, hostname[0] ? hostname : "not set");
+		buf_add_char(out, ')');
+	}
 	buf_add_str(out, " as ");
 	add_printable(out, user);
 	buf_add_str(out, ".\n\n");
@@ -26,7 +32,7 @@ void prompt_show(
 	if (l->url_complete[0] && l->url[0])
 		buf_addf(out, "     or    %s  and enter the code  %s\n", l->url, l->code);
 	buf_add_str(out, "  2. Check that the page names the workstation \"");
-	add_printable(out, host);
+	add_printable(out, l->host);
 	buf_add_str(out, "\", the user \"");
 	add_printable(out, user);
 	buf_addf(out,

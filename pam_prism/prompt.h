@@ -16,9 +16,12 @@
 
 #define PROMPT_MAX 8192
 
-/* "host" as the workstation calls itself. With "qr" and a code that can be drawn, that too. */
+/*
+ * "hostname" as the workstation calls itself, shown where the service has another name for it: the
+ * person compares with what the page says. With "qr" and a code that can be drawn, that too.
+ */
 void prompt_show(
-    const struct agent_login *l, const char *user, const char *host, bool qr, struct buf *out);
+    const struct agent_login *l, const char *user, const char *hostname, bool qr, struct buf *out);
 
 /* Once more, after something was typed. */
 void prompt_again(const struct agent_login *l, struct buf *out);

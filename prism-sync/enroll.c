@@ -375,7 +375,7 @@ static int take_answer(struct enroll *e, const json_t *j, struct trust *t)
 		return fail(
 		    "the service's keys are not those of the token: this may not be the service "
 		    "that made it. Nothing was changed here");
-	if (host == NULL || name == NULL || strlen(name) >= sizeof(e->identity.name) ||
+	if (host == NULL || name == NULL || !trust_name_ok(name) ||
 	    strlen(host) != HEX_LEN(FEED_ID_LEN) ||
 	    hex_decode(host, strlen(host), t->host_id, FEED_ID_LEN) != FEED_ID_LEN)
 		return fail("the service's answer is not understood");
@@ -383,6 +383,7 @@ static int take_answer(struct enroll *e, const json_t *j, struct trust *t)
 	snprintf(e->identity.pin, sizeof(e->identity.pin), "%s", e->token.pin);
 	snprintf(e->identity.host_id, sizeof(e->identity.host_id), "%s", host);
 	snprintf(e->identity.name, sizeof(e->identity.name), "%s", name);
+	snprintf(t->name, sizeof(t->name), "%s", name);
 	snprintf(t->url, sizeof(t->url), "%s", e->token.url);
 	for (size_t n = strlen(t->url); n > 0 && t->url[n - 1] == '/'; n--)
 		t->url[n - 1] = '\0';

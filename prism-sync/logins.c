@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "api/skew.h"
 #include "base/attr.h"
 #include "base/clock.h"
@@ -401,6 +402,19 @@ static int read_begun(const struct logins *l, struct wire *w, struct agent_login
 	return 0;
 }
 
+/* What the page calls this host, or, where an older version enrolled it, what it calls itself. */
+static void host_name(const struct logins *l, char out[static AGENT_HOST_MAX + 1])
+{
+	_Static_assert(sizeof(l->host.trust->name) == AGENT_HOST_MAX + 1, "it fits");
+	char name[AGENT_HOST_MAX + 1] = "";
+
+	gethostname(name, sizeof(name) - 1);
+	snprintf(out, AGENT_HOST_MAX + 1, "%s",
+	    l->host.trust->name[0] ? l->host.trust->name
+	    : trust_name_ok(name)  ? name
+				   : "this-workstation");
+}
+
 static void begun_failed(struct logins *l, struct login *g, int rc, const char *why)
 {
 	log_login(LOG_LEVEL_WARN, "login-not-begun", g, why[0] ? why : strerror(-rc));
@@ -433,6 +447,7 @@ void logins_begun(struct logins *l, const void *body, size_t n)
 	}
 	if (shown.url_complete[0] != '\0')
 		login_qr_make(shown.url_complete, &shown);
+	host_name(l, shown.host);
 	shown.handle = g->handle;
 	g->state = LOGIN_WAITS;
 	log_login(LOG_LEVEL_INFO, "login-begun", g, "");

@@ -61,6 +61,23 @@ static int read_url(struct trust *t, const char *url)
 	return 0;
 }
 
+bool trust_name_ok(const char *name)
+{
+	static const char taken[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				    "0123456789-_.";
+	const size_t n = strlen(name);
+
+	return n > 0 && n < sizeof(((struct trust *)0)->name) && strspn(name, taken) == n;
+}
+
+static int read_name(struct trust *t, const char *name)
+{
+	if (!trust_name_ok(name))
+		return -EBADMSG;
+	memcpy(t->name, name, strlen(name) + 1);
+	return 0;
+}
+
 static int read_pins(struct trust *t, char *text)
 {
 	struct line l;
@@ -72,6 +89,9 @@ static int read_pins(struct trust *t, char *text)
 		else if (l.n == 2 && strcmp(l.words[0], "recovery") == 0)
 			read_hex(l.words[1], t->recovery_id, sizeof(t->recovery_id));
 		else if (l.n == 2 && strcmp(l.words[0], "url") == 0 && read_url(t, l.words[1]) == 0)
+			continue;
+		else if (l.n == 2 && strcmp(l.words[0], "name") == 0 &&
+			 read_name(t, l.words[1]) == 0)
 			continue;
 		else if (l.n != 4 || strcmp(l.words[0], "key") != 0 || read_key(t, &l) < 0)
 			return -EBADMSG;
@@ -196,6 +216,8 @@ int trust_save_pins(const struct trust *t)
 	buf_add_char(&b, '\n');
 	if (t->url[0] != '\0')
 		buf_addf(&b, "url %s\n", t->url);
+	if (t->name[0] != '\0')
+		buf_addf(&b, "name %s\n", t->name);
 	for (size_t i = 0; i < t->nkeys; i++) {
 		buf_addf(&b, "key %s ", roles[t->keys[i].role]);
 		put_hex(&b, t->keys[i].key, FEED_KEY_LEN);

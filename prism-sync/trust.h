@@ -4,9 +4,10 @@
 
 /*
  * What this host believes without being told again: the pinned keys of the feed, its own host id,
- * the address of the service (so that nobody but the service's own pages is shown to people who log
- * in), and for every feed the newest (epoch, revision) that it has seen, below which nothing is
- * accepted any more. Two small text files in /var/lib/prism/trust, replaced whole and fsynced.
+ * the address of the service and the name that this host has there (so that people who log in are
+ * sent to the service's own pages, and can compare the name on them), and for every feed the newest
+ * (epoch, revision) that it has seen, below which nothing is accepted any more. Two small text
+ * files in /var/lib/prism/trust, replaced whole and fsynced.
  *
  * MUST: a key is pinned at enrolment, or announced in a manifest that the current key signed; the
  * announced key signs nothing before its time; from its first message on the older key signs
@@ -35,6 +36,7 @@ struct trust {
 	uint8_t host_id[FEED_ID_LEN];
 	uint8_t recovery_id[FEED_KEY_ID_LEN];
 	char url[512]; /* without '/' at its end; "" where an older version enrolled this host */
+	char name[64]; /* "" likewise */
 	struct trust_key keys[4];
 	size_t nkeys;
 	struct trust_floor *floors;
@@ -49,6 +51,9 @@ struct trust {
  */
 int trust_load(const char *dir, struct trust *ret);
 void trust_release(struct trust *t);
+
+/* Whether this may be a host's name: letters, digits, '-', '_' and '.', not empty, and it fits. */
+bool trust_name_ok(const char *name);
 
 /* Write the pins, and the floors if they have moved. 0 or -errno. */
 int trust_save_pins(const struct trust *t);

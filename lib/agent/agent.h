@@ -25,8 +25,9 @@
  * or ""), then by verb:
  *	AGENT_STATUS	  str JSON (at most AGENT_PACKET_MAX less the rest)
  *	AGENT_LOGIN_START with result 0: u64 handle, str url, str url with the code in it, str code,
- *			  u8 modules of the QR code's side (0: none), then its rows from the top:
- *			  ceil(side / 8) bytes each, the leftmost module in the highest bit
+ *			  str name of this host as the page shows it, u8 modules of the QR code's
+ *			  side (0: none), then its rows from the top: ceil(side / 8) bytes each,
+ *			  the leftmost module in the highest bit
  *			  otherwise: -ENETUNREACH (the service cannot be reached), -EUSERS (too
  *			  many logins wait), -ENOENT (it does not know this person here), ...
  *	AGENT_LOGIN_WAIT  with result 0: str user, u32 uid, u16 n, n times str slug: the projects
@@ -66,6 +67,7 @@ enum agent_verb {
 #define AGENT_ORIGIN_MAX   256
 #define AGENT_URL_MAX	   512
 #define AGENT_CODE_MAX	   32
+#define AGENT_HOST_MAX	   63
 #define AGENT_QR_MAX	   97 /* modules: version 20 */
 #define AGENT_QR_BYTES	   (AGENT_QR_MAX * ((AGENT_QR_MAX + 7) / 8))
 #define AGENT_PROJECTS_MAX 64
@@ -85,6 +87,7 @@ struct agent_request {
 struct agent_login {
 	uint64_t handle;
 	char url[AGENT_URL_MAX + 1], url_complete[AGENT_URL_MAX + 1], code[AGENT_CODE_MAX + 1];
+	char host[AGENT_HOST_MAX + 1];
 	uint8_t qr_side;
 	uint8_t qr[AGENT_QR_BYTES];
 };
@@ -115,9 +118,10 @@ struct agent_reply {
 /*
  * Encode and parse; both sides use these. Parsing returns 0 or -EBADMSG: for a wrong magic, an
  * unknown verb, bytes missing or left over, a positive result, a user that username_valid() does
- * not accept; of device logins a text that is not printable ASCII, a service, url or code that is
- * empty, a handle or uid of 0, a life of 0 or over AGENT_LOGIN_MS_MAX, a slug that slug_valid()
- * does not accept. Encoding what parsing would refuse puts the buffer into the failed state.
+ * not accept; of device logins a text that is not printable ASCII, a service, url, code or host's
+ * name that is empty, a handle or uid of 0, a life of 0 or over AGENT_LOGIN_MS_MAX, a slug that
+ * slug_valid() does not accept. Encoding what parsing would refuse puts the buffer into the failed
+ * state.
  */
 void agent_put_request(struct buf *b, const struct agent_request *r);
 int agent_parse_request(const void *p, size_t n, struct agent_request *ret);

@@ -47,7 +47,8 @@ bool login_ok(const struct agent_login *l)
 {
 	return l->handle != 0 && l->url[0] != '\0' && printable(l->url, sizeof(l->url)) &&
 	       printable(l->url_complete, sizeof(l->url_complete)) && l->code[0] != '\0' &&
-	       printable(l->code, sizeof(l->code)) && l->qr_side <= AGENT_QR_MAX;
+	       printable(l->code, sizeof(l->code)) && l->host[0] != '\0' &&
+	       printable(l->host, sizeof(l->host)) && l->qr_side <= AGENT_QR_MAX;
 }
 
 bool approval_ok(const struct agent_approval *a)
@@ -68,6 +69,7 @@ void login_put(struct buf *b, const struct agent_login *l)
 	wire_put_str(b, l->url);
 	wire_put_str(b, l->url_complete);
 	wire_put_str(b, l->code);
+	wire_put_str(b, l->host);
 	wire_put_u8(b, l->qr_side);
 	buf_add(b, l->qr, login_qr_size(l->qr_side));
 }
@@ -89,6 +91,7 @@ bool login_parse(struct wire *w, struct agent_login *ret)
 	wire_str(w, ret->url, sizeof(ret->url));
 	wire_str(w, ret->url_complete, sizeof(ret->url_complete));
 	wire_str(w, ret->code, sizeof(ret->code));
+	wire_str(w, ret->host, sizeof(ret->host));
 	ret->qr_side = wire_u8(w);
 	if (!wire_ok(w) || !login_ok(ret))
 		return false;

@@ -42,6 +42,7 @@ struct door {
 	int after_ms; /* from the beginning to the answer */
 	bool eager;   /* until then: say "not yet" at once, instead of waiting */
 	uint8_t qr_side;
+	const char *host; /* as the service calls it */
 	const char *user; /* of the approval */
 	uint32_t uid;
 	const char *projects[4];
@@ -106,6 +107,7 @@ static void door_begin(int fd, const struct agent_request *rq)
 	snprintf(l.url, sizeof(l.url), "%s", URL);
 	snprintf(l.url_complete, sizeof(l.url_complete), "%s?user_code=%s", URL, CODE);
 	snprintf(l.code, sizeof(l.code), "%s", CODE);
+	snprintf(l.host, sizeof(l.host), "%s", door.host);
 	memset(l.qr, 0x5a, sizeof(l.qr));
 	/* What lies behind a row's last module is not part of the code. */
 	for (size_t y = 0; l.qr_side % 8 && y < l.qr_side; y++)
@@ -290,7 +292,7 @@ __attribute__((unused)) static void door_stage(void)
 	hang_up();
 	door_close();
 	stage();
-	door = (struct door){.user = "alice", .uid = 10001, .qr_side = 29};
+	door = (struct door){.user = "alice", .uid = 10001, .qr_side = 29, .host = "ws1"};
 	memset(&at_terminal, 0, sizeof(at_terminal));
 }
 

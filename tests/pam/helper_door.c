@@ -50,6 +50,7 @@ static int run_agent(const char *path, const char *answer, uint32_t ms)
 		    .user = ANSWERS[i].user,
 		    .uid = 10001,
 		    .qr_side = 33,
+		    .host = "ws1",
 		    .after_ms = (int)ms,
 		    .projects = {"genomics-lab"}};
 		door_listen(path);

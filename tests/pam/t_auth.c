@@ -30,13 +30,23 @@ TEST("I3.3 one prompt shows the URL, the code and the QR code, and says what to 
 	EXPECT_HAS(text, "or    " URL "  and enter the code  " CODE);
 	EXPECT_HAS(text, "Approve only then, and only what you started yourself.");
 	EXPECT_HAS(text, "Press Enter here: ");
-	snprintf(want, sizeof(want),
-	    "Check that the page names the workstation \"%s\", the user \"alice\"", host());
+	EXPECT_HAS(text, "Check that the page names the workstation \"ws1\", the user \"alice\"");
+	snprintf(want, sizeof(want), "Sign in to use ws1 (its hostname is %s) as alice.", host());
 	EXPECT_HAS(text, want);
 	EXPECT_HAS(text, BLOCK);
 	EXPECT(!strchr(text, '\033'));
 	EXPECT(strlen(text) < 6000);
 	EXPECT_STR(at_terminal.errors, "");
+}
+
+TEST("I3.3 a hostname that is the name on the page as well is said once")
+{
+	door_stage();
+	door.host = host();
+	door_open();
+	EXPECT_INT(signs_in("sshd", "alice"), PAM_SUCCESS);
+	EXPECT(!strstr(at_terminal.prompt[0], "its hostname"));
+	EXPECT_HAS(at_terminal.prompt[0], host());
 }
 
 TEST("I3.3 the agent hears who asks, for what service, from where, for how long, and of its end")

@@ -186,11 +186,12 @@ TEST("I3.3 the prompt fits for the longest texts there are, and a host's name ca
 	memset(l.url, 'u', AGENT_URL_MAX);
 	memset(l.url_complete, 'c', AGENT_URL_MAX);
 	memset(l.code, 'd', AGENT_CODE_MAX);
+	memset(l.host, 'h', AGENT_HOST_MAX);
 	memset(l.qr, 0, sizeof(l.qr));
 	l.qr_side = 53;
 	prompt_show(&l, "alice", "w\033[1ms\n1\302\205", true, &b);
 	EXPECT_INT(buf_error(&b), 0);
-	EXPECT_HAS(buf_str(&b), "Sign in to use w[1ms1 as alice.\n");
+	EXPECT_HAS(buf_str(&b), "(its hostname is w[1ms1) as alice.\n");
 	EXPECT(!strchr(buf_str(&b), '\033'));
 	EXPECT_HAS(buf_str(&b), "Press Enter here: ");
 	l.url_complete[0] = '\0';

@@ -34,7 +34,7 @@ host_enrol() {
   mkdir -p "$dir/h/etc/prism" "$dir/h/var/lib/prism" "$dir/efs/home" "$dir/skel"
   mkdir -m 700 -p "$dir/h/var/lib/prism/trust" "$dir/h/var/lib/prism/net"
   printf 'issued 0\n' >"$dir/h/var/lib/prism/trust/floors"
-  printf 'host %s\nrecovery %s\nurl http://127.0.0.1:%s\nkey current %s 0\n' "$host" "$recovery" "$port" "$key" >"$dir/h/var/lib/prism/trust/pins"
+  printf 'host %s\nrecovery %s\nurl http://127.0.0.1:%s\nname ws1\nkey current %s 0\n' "$host" "$recovery" "$port" "$key" >"$dir/h/var/lib/prism/trust/pins"
   head -c 32 /dev/urandom >"$dir/h/var/lib/prism/net/host.key"
   printf '{"url":"http://127.0.0.1:%s","pin":"","host_id":"%s","name":"h1"}' "$port" "$host" \
     >"$dir/h/var/lib/prism/net/host.json"

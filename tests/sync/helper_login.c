@@ -4,16 +4,18 @@
  * The agent's socket as pam_prism uses it for device logins.
  *
  *	helper_login SOCKET start USER ORIGIN LIFE_MS [DEADLINE_MS]
- *				"0 HANDLE URL COMPLETE CODE SIDE", or "RESULT TEXT", or "none ERROR"
+ *				"0 HANDLE URL COMPLETE CODE SIDE HOST", or "RESULT TEXT", or
+ *				"none ERROR"
  *	helper_login SOCKET wait HANDLE MS	"0 USER UID SLUG...", or "RESULT TEXT"
  *	helper_login SOCKET end HANDLE
  *	helper_login SOCKET hold HANDLE MS	begin to wait, and close without the reply
  *	helper_login SOCKET qr USER ORIGIN	begin, and print the QR code as lines of # and .
  *	helper_login SOCKET crowd FIRST|USER N LIFE_MS
- *			logins of userFIRST..., or N of one user, each from an address of its own
- *and on a connection that stays open. Says "code CODE" of each, "begun N failed M ms T" (until the
- *last had begun), waits for all, and says "result R count C last MS" for each kind of answer (when
- *the last one came, CLOCK_MONOTONIC)
+ *			logins of userFIRST..., or N of one user, each from an address of its
+ *			own and on a connection that stays open. Says "code CODE" of each,
+ *			"begun N failed M ms T" (until the last had begun), waits for all, and
+ *			says "result R count C last MS" for each kind of answer (when the last
+ *			one came, CLOCK_MONOTONIC)
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -69,8 +71,8 @@ static int start(const char *path, int argc, char **argv, bool qr)
 	if (qr)
 		print_qr();
 	else
-		printf("0 %" PRIu64 " %s %s %s %u\n", login.handle, login.url, login.url_complete,
-		    login.code, login.qr_side);
+		printf("0 %" PRIu64 " %s %s %s %u %s\n", login.handle, login.url,
+		    login.url_complete, login.code, login.qr_side, login.host);
 	return 0;
 }
 

@@ -39,7 +39,8 @@ run = host_start("lab", "ws1", boss)
 try:
     say(until(10, lambda: status()["users"] == 3), "I3.3 a host that has enrolled, and its agent")
     with open(os.path.join(ROOT, "var/lib/prism/trust/pins")) as f:
-        say("\nurl %s\n" % URL in f.read(), "I3.3 enrolment pins the service's address")
+        say("\nurl %s\nname ws1\n" % URL in f.read(),
+            "I3.3 enrolment pins the service's address, and the name of this host there")
     browser = alice.browser()
 
     # ---- approve ----

@@ -15,8 +15,8 @@ agent_pid='' central_pid='' port=''
 
 socket=$dir/h/run/prism/agent.sock
 login() { "$B/tests/sync/helper_login" "$socket" "$@"; }
-begin() { # USER ORIGIN [LIFE]: sets h url complete code side
-  read -r rc h url complete code side < <(login start "$1" "$2" "${3:-60000}")
+begin() { # USER ORIGIN [LIFE]: sets h url complete code side host_name
+  read -r rc h url complete code side host_name < <(login start "$1" "$2" "${3:-60000}")
   [ "$rc" = 0 ]
 }
 says() { case $1 in *"$2"*) ;; *) echo "# got: $1"; false ;; esac; }
@@ -47,6 +47,7 @@ took=$(($(now_ms) - start))
 check "I3.3 and at once ($took ms)" [ "$took" -lt 500 ]
 check "I3.3 with the pages of the service that the host is enrolled with" \
   [ "$url $complete" = "http://127.0.0.1:$port/device http://127.0.0.1:$port/device?user_code=$code" ]
+check "I3.3 and the name that this host was enrolled by" [ "$host_name" = ws1 ]
 check "I3.3 the picture is there, and small enough for a terminal" [ "$side" -ge 21 ]
 check "I3.3 the status tells how many wait" status_is "['logins']['waiting']" 1
 check "I3.3 and so does its text" says "$(agent status)" "Logins           1 waiting for their approval in a browser"

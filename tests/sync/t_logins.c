@@ -135,6 +135,7 @@ static void open_world(void)
 	w.trust.keys[0].role = TRUST_CURRENT;
 	w.trust.nkeys = 1;
 	snprintf(w.trust.url, sizeof(w.trust.url), BASE);
+	snprintf(w.trust.name, sizeof(w.trust.name), "ws1.uni.edu");
 	if (sd_event_new(&w.event) < 0)
 		abort();
 	h.event = w.event;
@@ -265,6 +266,7 @@ TEST("I3.3 a login is begun, approved and told to whoever waits, once")
 	EXPECT_STR(last()->login.url, BASE "/device");
 	EXPECT_STR(last()->login.code, "WDJB-MJHT");
 	EXPECT(last()->login.handle == s.handle);
+	EXPECT_STR(last()->login.host, "ws1.uni.edu");
 	EXPECT_INT(logins_waiting(w.logins), 1);
 	EXPECT_INT(wait_for(s.handle, 60000), 0);
 	EXPECT_INT(w.nanswers, 1);
@@ -515,6 +517,32 @@ TEST("I3.3 the network half cannot send people to a page that is not the service
 		EXPECT(rows[i].complete[0] && rows[i].ok ? last()->login.qr_side > 20
 							 : last()->login.qr_side == 0);
 	}
+}
+
+TEST("I3.3 a host that an older version enrolled is named as it names itself")
+{
+	char name[65] = "";
+
+	open_world();
+	w.trust.name[0] = '\0';
+	waiting(60000);
+	EXPECT_INT(gethostname(name, sizeof(name) - 1), 0);
+	EXPECT_STR(last()->login.host, trust_name_ok(name) ? name : "this-workstation");
+}
+
+TEST("I3.3 what may be a host's name, where people compare it")
+{
+	static const struct {
+		const char *name;
+		bool ok;
+	} rows[] = {{"ws1", true}, {"gpu-7.uni.edu", true}, {"", false}, {"a b", false},
+	    {"ws1\033[2J", false}, {"ws1\n", false}, {"w\303\2661", false},
+	    {"012345678901234567890123456789012345678901234567890123456789012", true},
+	    {"0123456789012345678901234567890123456789012345678901234567890123", false}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (trust_name_ok(rows[i].name) != rows[i].ok)
+			test_fail(__FILE__, __LINE__, "row %zu", i);
 }
 
 TEST("I3.3 without an address that was pinned nobody begins a login")

@@ -158,6 +158,7 @@ static struct agent_login a_login(void)
 	    .url = "https://prism.example/device",
 	    .url_complete = "https://prism.example/device?user_code=WDJB-MJHT",
 	    .code = "WDJB-MJHT",
+	    .host = "gpu-7.uni.edu",
 	    .qr_side = 33};
 
 	for (size_t i = 0; i < 33 * 5; i++)
@@ -205,6 +206,7 @@ TEST("I3.3 agent protocol: a login begun comes back with its texts and its QR co
 		EXPECT_STR(back.url, l.url);
 		EXPECT_STR(back.url_complete, l.url_complete);
 		EXPECT_STR(back.code, l.code);
+		EXPECT_STR(back.host, l.host);
 		EXPECT_INT(back.qr_side, sides[i]);
 		EXPECT(memcmp(back.qr, l.qr, (size_t)sides[i] * ((sides[i] + 7u) / 8)) == 0);
 	}
@@ -255,7 +257,7 @@ TEST("I3.3 agent protocol: a login that failed carries a sentence and writes to 
 
 struct raw_login {
 	uint64_t handle;
-	const char *url, *complete, *code;
+	const char *url, *complete, *code, *host;
 	uint8_t side;
 	size_t rows;
 };
@@ -271,6 +273,7 @@ static void raw_login(struct buf *b, const struct raw_login *l)
 	wire_put_str(b, l->url);
 	wire_put_str(b, l->complete);
 	wire_put_str(b, l->code);
+	wire_put_str(b, l->host);
 	wire_put_u8(b, l->side);
 	for (size_t i = 0; i < l->rows; i++)
 		wire_put_u8(b, 0xff);
@@ -279,20 +282,25 @@ static void raw_login(struct buf *b, const struct raw_login *l)
 TEST("I3.3 agent protocol: a login whose texts could move a terminal is not taken")
 {
 	char far[AGENT_URL_MAX + 2];
-	const struct raw_login good = {1, "https://a", "", "AB", 21, 63};
+	static const char host64[] =
+	    "0123456789012345678901234567890123456789012345678901234567890123";
+	const struct raw_login good = {1, "https://a", "", "AB", "ws1", 21, 63};
 	const struct raw_login bad[] = {
-	    {0, "https://a", "", "AB", 0, 0},
-	    {1, "", "", "AB", 0, 0},
-	    {1, "https://a", "", "", 0, 0},
-	    {1, "https://a\033[2J", "", "AB", 0, 0},
-	    {1, "https://a", "\r\nhttps://b", "AB", 0, 0},
-	    {1, "https://a", "", "A\xc3\xa9", 0, 0},
-	    {1, "https://a", "", "A\x7f", 0, 0},
-	    {1, far, "", "AB", 0, 0},
-	    {1, "https://a", "", "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFG", 0, 0},
-	    {1, "https://a", "", "AB", AGENT_QR_MAX + 1, (AGENT_QR_MAX + 1) * 13},
-	    {1, "https://a", "", "AB", 21, 62},
-	    {1, "https://a", "", "AB", 21, 64},
+	    {0, "https://a", "", "AB", "ws1", 0, 0},
+	    {1, "", "", "AB", "ws1", 0, 0},
+	    {1, "https://a", "", "", "ws1", 0, 0},
+	    {1, "https://a\033[2J", "", "AB", "ws1", 0, 0},
+	    {1, "https://a", "\r\nhttps://b", "AB", "ws1", 0, 0},
+	    {1, "https://a", "", "A\xc3\xa9", "ws1", 0, 0},
+	    {1, "https://a", "", "A\x7f", "ws1", 0, 0},
+	    {1, far, "", "AB", "ws1", 0, 0},
+	    {1, "https://a", "", "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFG", "ws1", 0, 0},
+	    {1, "https://a", "", "AB", "ws1", AGENT_QR_MAX + 1, (AGENT_QR_MAX + 1) * 13},
+	    {1, "https://a", "", "AB", "ws1", 21, 62},
+	    {1, "https://a", "", "AB", "ws1", 21, 64},
+	    {1, "https://a", "", "AB", "", 0, 0},
+	    {1, "https://a", "", "AB", "ws1\033[A", 0, 0},
+	    {1, "https://a", "", "AB", host64, 0, 0},
 	};
 
 	memset(far, 'u', sizeof(far) - 1);
@@ -359,7 +367,7 @@ TEST("I3.3 agent protocol: what the other side would refuse of a login is not en
 {
 	static char tab[] = "ssh\td";
 	struct agent_request rq[8];
-	struct agent_login l[3] = {a_login(), a_login(), a_login()};
+	struct agent_login l[4] = {a_login(), a_login(), a_login(), a_login()};
 	struct agent_approval a[4] = {
 	    an_approval(1), an_approval(1), an_approval(0), an_approval(0)};
 
@@ -383,6 +391,7 @@ TEST("I3.3 agent protocol: what the other side would refuse of a login is not en
 	l[0].qr_side = AGENT_QR_MAX + 1;
 	l[1].code[3] = '\n';
 	l[2].url[0] = '\0';
+	l[3].host[0] = '\0';
 	for (size_t i = 0; i < ARRAY_SIZE(l); i++) {
 		_cleanup_buf_ struct buf b = BUF_INIT(AGENT_PACKET_MAX);
 
