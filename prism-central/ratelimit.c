@@ -31,6 +31,7 @@ static const struct rule {
     [RATELIMIT_DEVICE_PEER] = {30, 5000},
     [RATELIMIT_DEVICE_LOGIN] = {20, 6000},
     [RATELIMIT_OAUTH_PEER] = {120, 1000},
+    [RATELIMIT_SSO_START] = {600, 200},
     [RATELIMIT_SSO_PEER] = {60, 2000},
     [RATELIMIT_DNS_USER] = {40, 15000},
 };

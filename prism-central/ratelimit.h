@@ -27,7 +27,8 @@ enum ratelimit {
 	RATELIMIT_DEVICE_PEER,	/* device codes of the command line, from one address */
 	RATELIMIT_DEVICE_LOGIN, /* of a host, for one username from one origin */
 	RATELIMIT_OAUTH_PEER, /* refused codes and tokens at the token endpoint, from one address */
-	RATELIMIT_SSO_PEER,   /* logins begun at, or refused from a provider, from one address */
+	RATELIMIT_SSO_START,  /* logins begun at a provider and not ended well, from one address */
+	RATELIMIT_SSO_PEER,   /* answers of providers that were refused, from one address */
 	RATELIMIT_DNS_USER,   /* proofs of domains that are asked for, by one person */
 	RATELIMIT_KINDS,
 };

@@ -187,18 +187,22 @@ void sso_flow_no_connection(struct request *rq, struct reply *rp, int error)
 		    "This institution's login is not set up here, or is switched off.");
 }
 
-bool sso_flow_limited(struct request *rq, struct reply *rp, bool take)
+static bool limited(struct request *rq, struct reply *rp, enum ratelimit kind, bool take)
 {
 	char key[RATELIMIT_KEY_MAX];
 
 	ratelimit_peer(rq->peer, key);
-	unsigned wait = take ? ratelimit_take(RATELIMIT_SSO_PEER, key)
-			     : ratelimit_check(RATELIMIT_SSO_PEER, key);
+	unsigned wait = take ? ratelimit_take(kind, key) : ratelimit_check(kind, key);
 	if (!wait)
 		return false;
 	rp->retry_after = wait;
 	page_error(rq, rp, 429, "Too many attempts", "Wait %u seconds and try again.", wait);
 	return true;
+}
+
+bool sso_flow_limited(struct request *rq, struct reply *rp, bool take)
+{
+	return limited(rq, rp, RATELIMIT_SSO_PEER, take);
 }
 
 struct start {
@@ -251,7 +255,8 @@ void sso_flow_start(struct request *rq, struct reply *rp)
 	struct start s = {.rq = rq, .ticket = request_query(rq, "link")};
 	const char *fresh = request_query(rq, "fresh");
 
-	if (sso_flow_limited(rq, rp, true))
+	/* A campus may have one address, and all its people begin their day at the same time. */
+	if (limited(rq, rp, RATELIMIT_SSO_START, true))
 		return;
 	int r = sso_flow_connection(rq, 0, &s.c);
 	if (r == 0)

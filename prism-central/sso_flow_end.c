@@ -145,7 +145,7 @@ static void settle(struct request *rq, struct reply *rp, const struct sso_connec
 		return;
 	/* A good login does not count: many people may share an address. */
 	ratelimit_peer(rq->peer, key);
-	ratelimit_return(RATELIMIT_SSO_PEER, key);
+	ratelimit_return(RATELIMIT_SSO_START, key);
 	reply_redirect(rp, return_path(return_to));
 	browser_set_cookie(rq, rp, s.login.token);
 	explicit_bzero(&s.login, sizeof(s.login));

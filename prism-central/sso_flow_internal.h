@@ -17,7 +17,7 @@ int sso_attempt_insert(struct tx *t, const struct request *rq, const struct sso_
 int sso_flow_connection(struct request *rq, enum sso_type type, struct sso_connection *ret);
 void sso_flow_no_connection(struct request *rq, struct reply *rp, int error);
 
-/* Whether this address has tried too often: then the reply is filled. */
+/* Whether this address has sent too much that was refused: then the reply is filled. */
 bool sso_flow_limited(struct request *rq, struct reply *rp, bool take);
 
 /* The part of sso_flow_refuse() that is not the page: a line in the audit and in the log. */

@@ -427,8 +427,24 @@ for _ in $(seq 90); do
 	[ "$status" = 429 ] && { limited=1; break; }
 done
 [ $limited = 1 ] && grep -qi '^retry-after: ' "$T/head"; tap $? "I3 an address that fails too often has to wait"
+connect noise
+urls=()
+for n in $(seq 1 230); do
+	urls+=(--next -sS -k -o /dev/null --interface "127.0.$((100 + n / 50)).$((1 + n % 50))" "$CENTRAL_URL/sso/noise/callback?code=x&state=$n")
+done
+curl "${urls[@]:1}" 2>"$T/err"
+noted=$(db "SELECT count(*) FROM audit WHERE action = 'sso.refused' AND object = 'sso-connection:noise'")
+[ "$noted" -ge 200 ] && [ "$noted" -le 203 ] && [ "$(grep -c 'sso_refused .*connection="noise"' "$T/central.log")" = 230 ]
+tap $? "L4.14 many addresses together do not make the audit log grow; the log has them all"
 from 127.0.250.2
 login spared people; somebody spared; tap $? "I3 and nobody else"
+from 127.0.250.3
+limited=0
+for i in $(seq 150); do
+	b "crowd$i" /sso/people/start
+	[ "$status" = 303 ] || limited=1
+done
+[ $limited = 0 ]; tap $? "I3.2 a hundred and fifty people behind one address may log in at the same time"
 verify() { "$CENTRAL" -c "$T/central.conf" audit verify >/dev/null; }
 verify; tap $? "L4.14 the audit chain is whole"
 asked '.[] | .form.code, .form.code_verifier, .form.refresh_token, .query.state, .query.nonce | select(. != null)' | sort -u >"$T/secrets"
