@@ -296,8 +296,9 @@ int logins_start(struct logins *l, const struct agent_request *rq, uint64_t tick
 
 	if (l->host.trust->url[0] == '\0')
 		return refuse(-EPERM,
-		    "This host has to be enrolled again before anybody can log in through the "
-		    "login service.",
+		    "Nobody can log in to this host through a browser until it is enrolled again; log "
+		    "in with your key, or ask its administrator to run \"prism-sync status\", which "
+		    "says how.",
 		    text);
 	if (l->host.person(l->host.arg, rq->user, &uid) < 0)
 		return refuse(-ENOENT, "This host does not let this person in.", text);

@@ -231,6 +231,8 @@ check "I3.3 the agent ends in good order" agent_stop
 
 sed -i '/^url /d' "$dir/h/var/lib/prism/trust/pins"
 agent_start
-check "I3.3 a host that has pinned no address offers no login" says "$(login start user10009 192.0.2.1)" "-1 This host has to be enrolled again"
-check "I3.3 and its status says so" says "$(agent status)" "until this host is enrolled again"
+check "I3.3 a host that has pinned no address offers no login" says "$(login start user10009 192.0.2.1)" "-1 Nobody can log in to this host through a browser until it is enrolled again; log in with your key"
+told=$(agent status)
+check "I3.3 and its status says with which command that is mended" says "$told" "Enrol it again: prism-sync enroll --force --token TOKEN"
+check "I3.3 and what has to follow it" says "$told" "Then: systemctl restart prism-sync"
 echo "1..$ok_count"
