@@ -9,6 +9,7 @@
 #include "login.h"
 #include "session.h"
 #include "sshkey.h"
+#include "sso.h"
 
 static const char sql_insert[] =
     "INSERT INTO sessions (id, user_id, token_hash, how, identity_id, peer, created_at, expires_at)"
@@ -60,7 +61,9 @@ int session_create(struct tx *t, const struct request *rq, int64_t user, const c
 int session_revoke_all(struct tx *t, int64_t user, int64_t keep, int64_t now)
 {
 	int r = tx_exec(t, sql_revoke_all, "iii", user, keep, now);
-	return r ? r : browser_revoke(t, user, now);
+	if (!r)
+		r = browser_revoke(t, user, now);
+	return r ? r : sso_link_forget(t, user);
 }
 
 int session_revoke_keys(struct tx *t, int64_t user, int64_t keep, int64_t now)

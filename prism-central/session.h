@@ -24,7 +24,10 @@ struct session_token {
  */
 int session_create(struct tx *t, const struct request *rq, int64_t user, const char *how,
     int64_t identity, struct session_token *ret);
-/* End all of a person's but "keep" (0: all), and the browsers where they are logged in. */
+/*
+ * End all of a person's but "keep" (0: all), the browsers where they are logged in, and what they
+ * have begun to link to the account.
+ */
 int session_revoke_all(struct tx *t, int64_t user, int64_t keep, int64_t now);
 /* The same of those that a key opened, whichever: a row does not tell. */
 int session_revoke_keys(struct tx *t, int64_t user, int64_t keep, int64_t now);

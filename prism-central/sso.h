@@ -15,9 +15,9 @@
  *   that has it verified, unless that account is a superadmin's or has another identity at this
  *   connection already (an address given to somebody else); and a new account gets it.
  * - Without that, an account is linked by its owner alone, who is logged in to it (sso_link).
- * - Who has logged in through a provider has the rights of their roles, in the whole deployment, and
- *   never those of a superadmin (authz.c): whoever manages a connection could be anybody linked to
- *   it. Nor does such a login add a key or password to a superadmin's account.
+ * - Who has logged in through a provider has the rights of their roles, in the whole deployment,
+ * and never those of a superadmin (authz.c): whoever manages a connection could be anybody linked
+ * to it. Nor does such a login add a key or password to a superadmin's account.
  * - auto_provision makes an account where there is none, once, and at the first login a membership
  *   of the organization with default_role, or the role that the mapped claim names if allowed_roles
  *   has it. Without it, only who has been invited to a project by a proven address gets an account.
@@ -139,6 +139,9 @@ void sso_domain_recheck(struct request *rq, int64_t connection, const char *emai
  */
 int sso_link_take(
     struct tx *t, const char *ticket, int64_t connection, int64_t now, int64_t *ret_user);
+/* What was begun to link another login to this account goes: whoever began it may have had no right
+ * to. 0 or -errno. */
+int sso_link_forget(struct tx *t, int64_t user);
 
 /* Handlers of the API (permission orgs:sso:manage, SCOPE_ORG) and of /me. */
 void sso_connection_list(struct request *rq, struct reply *rp);

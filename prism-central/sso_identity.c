@@ -29,6 +29,8 @@ static const char sql_ticket_insert[] =
 static const char sql_ticket_get[] =
     "SELECT user_id FROM sso_link_tickets WHERE ticket_hash = $1 AND connection_id = $2"
     " AND expires_at > $3";
+static const char sql_tickets_forget[] = "DELETE FROM sso_link_tickets WHERE user_id = $1";
+static const char sql_attempts_forget[] = "DELETE FROM sso_attempts WHERE link_user = $1";
 static const char sql_ticket_use[] = "DELETE FROM sso_link_tickets WHERE ticket_hash = $1";
 
 #define TICKET_SECONDS 600
@@ -193,4 +195,11 @@ int sso_link_take(
 	if (r == 0)
 		*ret_user = user;
 	return r;
+}
+
+int sso_link_forget(struct tx *t, int64_t user)
+{
+	int r = tx_exec(t, sql_tickets_forget, "i", user);
+
+	return r ? r : tx_exec(t, sql_attempts_forget, "i", user);
 }

@@ -693,6 +693,24 @@ TEST("S3.17 a ticket to link an account is good once, for ten minutes, for its c
 	}
 }
 
+TEST("S3.17 whoever takes an account back takes back what was begun to be linked to it")
+{
+	stage();
+	sql("UPDATE users SET password = (SELECT password FROM users WHERE username = 'chief')");
+	EXPECT_STR(outcome(HTTP_POST, alice.token, "me/identities",
+		       json_pack("{ss}", "connection", "acme-idp")),
+	    "201");
+	sql("INSERT INTO sso_attempts (id, state_hash, browser_hash, connection_id, link_user,"
+	    " return_to, created_at, expires_at) SELECT u.id, u.username, 'b', c.id, u.id, '/', 1,"
+	    " 9999999999 FROM users u, sso_connections c WHERE c.slug = 'acme-idp'");
+	EXPECT_STR(outcome(HTTP_POST, alice.token, "me/password",
+		       json_pack("{ss, ss}", "old", "correct horse battery", "new",
+			   "staple staple horse")),
+	    "204");
+	EXPECT_INT(sql_int("SELECT COUNT(*) FROM sso_link_tickets"), 0);
+	EXPECT_INT(sql_int("SELECT COUNT(*) FROM sso_attempts"), 1); /* the superadmin's */
+}
+
 TEST("I3.4 the end of a login ends what it opened, and its freshness")
 {
 	stage();
