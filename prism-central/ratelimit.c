@@ -33,6 +33,7 @@ static const struct rule {
     [RATELIMIT_OAUTH_PEER] = {120, 1000},
     [RATELIMIT_SSO_START] = {600, 200},
     [RATELIMIT_SSO_PEER] = {60, 2000},
+    [RATELIMIT_SSO_NOTED] = {200, 30000},
     [RATELIMIT_DNS_USER] = {40, 15000},
 };
 

@@ -45,9 +45,14 @@ void sso_refuse_note(
 	struct refusal f = {rq, c, fault, detail ? text : NULL};
 
 	plain(detail ? detail : "", text);
-	int r = store_tx(rq->db, STORE_WRITE, refuse_tx, &f);
+	/* Anybody can send nonsense, from many addresses, and the audit log keeps all for ever. */
+	bool noted = ratelimit_take(RATELIMIT_SSO_NOTED, c->slug) == 0;
+	int r = noted ? store_tx(rq->db, STORE_WRITE, refuse_tx, &f) : 0;
 	log_event(LOG_LEVEL_WARN, "sso_refused", "id", "%s", rq->id, "connection", "%s", c->slug,
-	    "fault", "%s", fault, "detail", "%s", text, "audit", "%s", r < 0 ? "failed" : "ok",
+	    "fault", "%s", fault, "detail", "%s", text, "audit", "%s",
+	    r < 0   ? "failed"
+	    : noted ? "ok"
+		    : "too many",
 	    NULL);
 }
 

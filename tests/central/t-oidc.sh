@@ -187,9 +187,10 @@ refused provider_timeout "S3.16 refused: a token endpoint that takes its time"
 [ $((SECONDS - began)) -le 14 ]; tap $? "S3.16 within ten seconds"
 # While its provider is slow, an organization has one thread at a time; others go on.
 begin waits evil
-(b waits "$back") & pids=($!)
+curl -sS -k -o /dev/null -b "$T/jar.waits" --interface "$source_address" "$CENTRAL_URL$back" &
+pids=($!)
 begin waits2 evil
-sleep 0.3
+sleep 0.5
 b waits2 "$back"; refused provider_busy "S3.16 who waits for a slow provider does not make others wait"
 wait "${pids[@]}"
 
