@@ -3,24 +3,25 @@
 /*
  * Threat model: the network half is an enemy that wants somebody let in, or sent to a page of its
  * own. A statement MUST be signed by a pinned key, for this host, and answer the nonce that the
- * root half made for this very login; a page MUST be below the address that this host enrolled
- * with.
+ * root half made for this very login; the page MUST be that of the service, at
+ * the address that this host enrolled with, where a code is approved, and no other one: on some of
+ * them people agree to something else.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include "base/secret.h"
 #include "login_check.h"
 
 #define FUTURE_MAX 60 /* seconds */
 
-bool login_url_ok(const char *base, const char *url)
+bool login_page_ok(const char *base, const char *url, const char *code)
 {
-	static const char path[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				   "0123456789-._~/?=&%+";
-	const size_t n = strlen(base);
+	char want[AGENT_URL_MAX + 1];
+	const int n = snprintf(
+	    want, sizeof(want), "%s/device%s%s", base, code ? "?user_code=" : "", code ? code : "");
 
-	return n > 0 && strncmp(url, base, n) == 0 && url[n] == '/' &&
-	       strlen(url) <= AGENT_URL_MAX && url[n + strspn(url + n, path)] == '\0';
+	return base[0] != '\0' && n > 0 && (size_t)n < sizeof(want) && strcmp(url, want) == 0;
 }
 
 bool login_code_ok(const char *code)

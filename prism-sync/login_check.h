@@ -18,10 +18,10 @@ struct login_expect {
 };
 
 /*
- * Whether "url" is a page of the service at "base": the whole of base, a '/', and characters of
- * which neither a terminal nor a reader makes anything else. "" as base: none is.
+ * Whether "url" is the page of the service at "base" where a code is approved: base/device, and
+ * with a code that has been looked at, base/device?user_code=CODE. "" as base: none is.
  */
-bool login_url_ok(const char *base, const char *url);
+bool login_page_ok(const char *base, const char *url, const char *code);
 /* A user code: letters, digits and '-', at most AGENT_CODE_MAX. */
 bool login_code_ok(const char *code);
 

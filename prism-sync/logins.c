@@ -296,8 +296,10 @@ int logins_start(struct logins *l, const struct agent_request *rq, uint64_t tick
 
 	if (l->host.trust->url[0] == '\0')
 		return refuse(-EPERM,
-		    "Nobody can log in to this host through a browser until it is enrolled again; log "
-		    "in with your key, or ask its administrator to run \"prism-sync status\", which "
+		    "Nobody can log in to this host through a browser until it is enrolled again; "
+		    "log "
+		    "in with your key, or ask its administrator to run \"prism-sync status\", "
+		    "which "
 		    "says how.",
 		    text);
 	if (l->host.person(l->host.arg, rq->user, &uid) < 0)
@@ -397,8 +399,8 @@ static int read_begun(const struct logins *l, struct wire *w, struct agent_login
 	wire_str(w, ret->url, sizeof(ret->url));
 	wire_str(w, ret->url_complete, sizeof(ret->url_complete));
 	wire_str(w, ret->code, sizeof(ret->code));
-	if (!wire_done(w) || !login_url_ok(base, ret->url) || !login_code_ok(ret->code) ||
-	    (ret->url_complete[0] != '\0' && !login_url_ok(base, ret->url_complete)))
+	if (!wire_done(w) || !login_code_ok(ret->code) || !login_page_ok(base, ret->url, NULL) ||
+	    (ret->url_complete[0] != '\0' && !login_page_ok(base, ret->url_complete, ret->code)))
 		return -EBADMSG;
 	return 0;
 }

@@ -486,6 +486,14 @@ TEST("I3.3 the network half cannot send people to a page that is not the service
 	    {BASE "/device", "", "WDJB-MJHT", true},
 	    {BASE "/device", BASE "/device?user_code=WDJB-MJHT", "WDJB-MJHT", true},
 	    {BASE, "", "AB", false},
+	    /* pages of the service where something else can be agreed to */
+	    {BASE "/oauth2/authorize?client_id=prism-cli", "", "AB", false},
+	    {BASE "/device?user_code=CD", "", "AB", false},
+	    {BASE "/device/", "", "AB", false},
+	    {BASE "/device", BASE "/sso/uni/start?return=/device", "AB", false},
+	    {BASE "/device", BASE "/device?user_code=CD", "AB", false},
+	    {BASE "/device", BASE "/device?user_code=AB&x=1", "AB", false},
+	    {BASE "/device", BASE "/device", "AB", false},
 	    {"", "", "AB", false},
 	    {"https://evil.example/device", "", "AB", false},
 	    {BASE ".evil.example/device", "", "AB", false},
@@ -553,7 +561,7 @@ TEST("I3.3 without an address that was pinned nobody begins a login")
 	w.trust.url[0] = '\0';
 	EXPECT_INT(start_ms("alice", "", 60000, text), -EPERM);
 	EXPECT(strstr(text, "enrolled again") != NULL);
-	EXPECT(!login_url_ok("", "/device") && !login_url_ok("", ""));
+	EXPECT(!login_page_ok("", "/device", NULL) && !login_page_ok("", "", NULL));
 }
 
 TEST("I3.3 the QR code is the service's address, made by a process without rights")
