@@ -35,6 +35,7 @@ static const struct rule {
     [RATELIMIT_SSO_PEER] = {60, 2000},
     [RATELIMIT_SSO_NOTED] = {200, 30000},
     [RATELIMIT_DNS_USER] = {40, 15000},
+    [RATELIMIT_NEW_ORG] = {2000, 5000},
 };
 
 /*

@@ -31,6 +31,7 @@ enum ratelimit {
 	RATELIMIT_SSO_PEER,   /* answers of providers that were refused, from one address */
 	RATELIMIT_DNS_USER,   /* proofs of domains that are asked for, by one person */
 	RATELIMIT_SSO_NOTED,  /* of a connection's refused logins, those that the audit log gets */
+	RATELIMIT_NEW_ORG,    /* accounts, each with an id for ever, made for one organization */
 	RATELIMIT_KINDS,
 };
 

@@ -20,7 +20,9 @@
  * to it. Nor does such a login add a key or password to a superadmin's account.
  * - auto_provision makes an account where there is none, once, and at the first login a membership
  *   of the organization with default_role, or the role that the mapped claim names if allowed_roles
- *   has it. Without it, only who has been invited to a project by a proven address gets an account.
+ *   has it. Each account uses up an id, so there is a limit to those that an organization's
+ * providers make at a time. Without it, only who has been invited to a project by a proven address
+ * gets an account.
  *
  * enforce_sso closes the local ways (password, key, accepting an invitation without an account) to
  * everybody who is a member of the organization, has an identity at the connection, or whose
@@ -84,6 +86,7 @@ enum sso_outcome {
 	SSO_SUSPENDED,	     /* the account is */
 	SSO_OTHER_PERSON,    /* to be linked, but this identity is somebody else's already */
 	SSO_DISABLED,	     /* the connection is, since */
+	SSO_TOO_MANY,	     /* new accounts for this organization: later */
 };
 struct sso_result {
 	enum sso_outcome outcome;

@@ -86,6 +86,10 @@ static const struct {
     [SSO_OTHER_PERSON] = {409, "This login belongs to another account",
 	"What %s calls you is linked to another account of Prism already, and nothing was changed. "
 	"Log in there as the right person, then try again: prism sso link %s."},
+    [SSO_TOO_MANY] = {429, "Too many new accounts",
+	"Very many accounts were made for people of %s just now, and there is a limit. Try again "
+	"in "
+	"a few minutes, or ask your administrator (connection %s)."},
     [SSO_DISABLED] = {403, "This login is switched off",
 	"Logging in through %s was switched off meanwhile. Ask your administrator (connection "
 	"%s)."},

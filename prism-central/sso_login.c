@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "audit.h"
+#include "ratelimit.h"
 #include "sso_internal.h"
 
 static const char sql_identity[] = "SELECT id, user_id FROM sso_identities"
@@ -47,6 +48,7 @@ static const char *const faults[] = {
     [SSO_SUSPENDED] = "suspended",
     [SSO_OTHER_PERSON] = "other_person",
     [SSO_DISABLED] = "disabled",
+    [SSO_TOO_MANY] = "too_many_accounts",
 };
 
 static int end(struct login *l, enum sso_outcome outcome)
@@ -279,9 +281,13 @@ static int address_known(struct login *l, int64_t owner, bool verified)
 static int stranger(struct login *l)
 {
 	int r = l->c.auto_provision ? 1 : l->proven ? invited(l) : 0;
+	char org[24];
 
 	if (r <= 0)
 		return r < 0 ? r : end(l, SSO_NOT_PROVISIONED);
+	snprintf(org, sizeof(org), "%lld", (long long)l->c.org);
+	if (ratelimit_take(RATELIMIT_NEW_ORG, org))
+		return end(l, SSO_TOO_MANY);
 	r = create(l);
 	return r < 0 ? r : link_identity(l, "new");
 }

@@ -117,8 +117,8 @@ static struct sso_result login(struct said s)
 	return l.out;
 }
 
-static const char *const words[] = {
-    "?", "done", "address taken", "not provisioned", "suspended", "other person", "disabled"};
+static const char *const words[] = {"?", "done", "address taken", "not provisioned", "suspended",
+    "other person", "disabled", "too many"};
 
 static const char *said(struct said s)
 {
@@ -232,6 +232,35 @@ TEST("S3.17 a first login makes the account once, by (connection, issuer, subjec
 	EXPECT_STR(again.user.email, "Bo@acme.com");
 	EXPECT_INT(people(), before + 1);
 	EXPECT_INT(identities(), 1);
+}
+
+static int64_t still;
+
+static int64_t stand_still(void)
+{
+	return still;
+}
+
+TEST("S3.17 a provider that names people without end does not use up the ids")
+{
+	stage();
+	still = 1000000;
+	ratelimit_reset(stand_still);
+	EXPECT_STR(said((struct said){.subject = "first"}), "done");
+	int64_t org = sql_int("SELECT id FROM organizations WHERE slug = 'acme'");
+	char key[24];
+	snprintf(key, sizeof(key), "%lld", (long long)org);
+	for (int i = 0; i < 1999; i++)
+		EXPECT_INT(ratelimit_take(RATELIMIT_NEW_ORG, key), 0);
+	int64_t before = people();
+	EXPECT_STR(said((struct said){.subject = "one too many"}), "too many");
+	EXPECT_INT(people(), before);
+	/* who has an account gets in, and other organizations have their own limit */
+	EXPECT_STR(said((struct said){.subject = "first"}), "done");
+	EXPECT_STR(said((struct said){.connection = other, .subject = "x"}), "done");
+	still += 5000;
+	EXPECT_STR(said((struct said){.subject = "one too many"}), "done");
+	ratelimit_reset(NULL);
 }
 
 TEST("S3.17 a new account has the address only where it is proven")
