@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # make demo: the whole story on this one machine. A researcher is invited, accepts, logs in by real ssh on two
-# workstations with the same uid and the same home, and is refused after removal; then again
-# with the central service stopped. Every step says what was run and what came back.
+# workstations with the same uid and the same home, also without a key, through her institution's
+# login in a real browser; and is refused after removal; then again with the central service
+# stopped. Every step says what was run and what came back.
 #
 # Exit status 0 if every step did what it should.
 # shellcheck source=tests/lab/lib.sh
@@ -100,9 +101,9 @@ build_packages()
 start_hosts()
 {
   lab_rootfs
-  world_boot || return 1
+  world_boot && world_campus || return 1
   note "central $LAB_NET.2, ws1 $LAB_NET.11, ws2 $LAB_NET.12, client $LAB_NET.50: Debian, systemd, sshd;"
-  note "/efs on both workstations is one shared volume"
+  note "/efs on both workstations is one shared volume; idp $LAB_NET.3 is the institution's login provider"
   must root@ws1# 'findmnt -no TARGET,FSTYPE /efs; systemctl is-system-running'
 }
 
@@ -174,6 +175,52 @@ log_in()
   saying "ws1"
   must alice@client$ "${ssh[@]}" alice@ws2 'hostname; pwd; cat notes.txt'
   saying "written on ws1"
+}
+
+connect_institution()
+{
+  local record
+  world_op || return 1
+  note "a real OpenID provider (oidc-provider) answers at $WORLD_ISSUER; its client secret stays at the service"
+  world_sso_secret
+  must chen@client$ "${world_sso_add[@]}"
+  must chen@client$ prism sso domain add example.edu --connection campus
+  as chen prism sso domain list --json | world_sso_record
+  note "the institution's name server gets that record"
+  must chen@client$ prism sso domain verify example.edu
+  must chen@client$ prism sso edit campus --enabled yes
+}
+
+institution_login()
+{
+  local url began
+  note "alice@client\$ ${bold}ssh alice@ws1${plain}   (on a machine that has no key of hers)"
+  terminal_start door alice ssh -tt -o PubkeyAuthentication=no -o StrictHostKeyChecking=accept-new alice@ws1 \
+    'hostname; id -un; pwd'
+  terminal_wait door 15 'press Enter here: $|Press Enter here: $' || return 1
+  terminal_screen door | sed 's/^/     /'
+  printf '\n'
+  url=$(terminal_screen door | grep -oE "$WORLD_URL/device\?user_code=[A-Z-]+" | tail -n 1)
+  world_browser alice || return 1
+  note "in Chromium, on her laptop: opens the address, gives her address at the institution,"
+  browser alice open "$url" -- type '#login' alice@example.edu -- click 'form[action="/login"] button' \
+    -- wait-url "^$WORLD_ISSUER/" || return 1
+  note "is led to the institution's login at $WORLD_ISSUER, logs in there, and comes back to:"
+  campus_login alice alice
+  browser alice wait-text "Approve this login?" -- text main | sed 's/^/     | /'
+  browser alice click 'button[value=approve]' -- wait-text "The login is approved" || return 1
+  [ -z "$(browser alice errors)" ] || { note "the browser's console complains"; step_ok=0; }
+  note "she approves, and presses Enter in the terminal"
+  began=$(now_ms)
+  terminal_type door
+  terminal_wait door 10 '/efs/home/alice' || return 1
+  note "$(($(now_ms) - began)) ms later:"
+  terminal_end door 5 >/dev/null
+  terminal_screen door | grep -v '^Connection to' | tail -n 3 | sed 's/^/     /'
+  browser_stop alice
+  must chen@client$ prism project edit genomics-lab --sso-max-age 8h
+  wait_for 10 ssh_to alice ws1 true || step_ok=0
+  note "from now on keys need such a login, no older than a working day; hers is, so her key opens the door as well"
 }
 
 home()
@@ -275,6 +322,8 @@ step "Invite a researcher" invite
 step "She accepts" accept
 step "Same person, same uid on both workstations" same_identity
 step "She logs in by ssh on both; a file written on one is read on the other" log_in
+step "The institution's login is connected" connect_institution
+step "She logs in without a key: a code, her browser, her institution" institution_login
 step "Her home belongs to her" home
 step "su, cron and sudo" other_doors
 step "Remove her: both workstations refuse" remove

@@ -277,6 +277,7 @@ freshness()
   check "I3.4 until the minute is over: the host refuses by itself" key_refused_with alice ws1 'prism login'
   host_run central systemctl start prism-central
   wait_for 10 world_healthy
+  host_run ws1 systemctl restart prism-sync # which would try again within half a minute
 }
 
 # The institution ends her session: it tells the service, and that tells the hosts.

@@ -164,20 +164,29 @@ world_op()
   # What "central" and "idp" are, for the programs of this machine that run in the lab's networks.
   printf '127.0.0.1 localhost\n%s.2 central\n%s.3 idp\n' $LAB_NET $LAB_NET >"$WORLD_CAMPUS/hosts"
   mount --bind "$WORLD_CAMPUS/hosts" /etc/hosts
+  # shellcheck disable=SC2034 # for tests/idp/lib.sh
   IDP_RUN=(nsenter --net="/run/netns/$(net_name idp)" --)
   op_start op --listen $LAB_NET.3:8443 --name idp --cert "$WORLD_CAMPUS/certificate" --key "$WORLD_CAMPUS/key" \
     --ca "$(host_root central)/var/lib/prism-central/tls.crt" --client "$client"
 }
 
-world_sso()
+# The command of chen that connects it.
+world_sso_add=(prism sso add campus --type oidc --name "Example University" --issuer $WORLD_ISSUER --client-id prism
+  --client-secret-file client.password --scopes "openid email profile groups")
+world_sso_secret() { echo "$WORLD_CLIENT_SECRET" >"$(host_root client)/home/chen/client.password"; }
+# The record that "prism sso domain add --json" asks for, read from standard input.
+world_sso_record()
 {
   local shown
-  echo "$WORLD_CLIENT_SECRET" >"$(host_root client)/home/chen/client.password"
-  as chen prism sso add campus --type oidc --name "Example University" --issuer $WORLD_ISSUER --client-id prism \
-    --client-secret-file client.password --scopes "openid email profile groups" &&
-    shown=$(as chen prism sso domain add example.edu --connection campus --json) &&
-    printf '%s %s\n' "$(world_field record_name <<<"$shown")" "$(world_field record_value <<<"$shown")" \
-      >"$WORLD_CAMPUS/zone" &&
+  shown=$(cat)
+  printf '%s %s\n' "$(world_field record_name <<<"$shown")" "$(world_field record_value <<<"$shown")" >"$WORLD_CAMPUS/zone"
+}
+
+world_sso()
+{
+  world_sso_secret
+  as chen "${world_sso_add[@]}" &&
+    as chen prism sso domain add example.edu --connection campus --json | world_sso_record &&
     as chen prism sso domain verify example.edu &&
     as chen prism sso edit campus --enabled yes
 }
