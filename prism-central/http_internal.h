@@ -171,7 +171,7 @@ struct job {
 	char *head; /* what headers points into */
 	char *body;
 	size_t body_len;
-	bool parsed;
+	bool parsed, pathed;   /* the path could be read, whatever came of the rest */
 	bool secure_transport; /* TLS */
 	char peer[INET6_ADDRSTRLEN];
 	int64_t started_ms;

@@ -11,6 +11,7 @@
 #include "base/secret.h"
 #include "html.h"
 #include "http_internal.h"
+#include "oauth.h"
 
 #define JSON_DEPTH_MAX	16
 #define JSON_VALUES_MAX 131072 /* twice the ids that a host may report */
@@ -377,6 +378,7 @@ int job_parse(struct job *j)
 		return 0;
 	j->parsed = true;
 	int r = parse_path(j);
+	j->pathed = r == 0;
 	if (r == 0)
 		return parse_body(j, &j->rp);
 	if (r == -ENOMEM)
@@ -445,6 +447,7 @@ void job_finish(struct job *j)
 
 	if (rp->broken)
 		reply_error(rp, API_INTERNAL, NULL);
+	oauth_of_error(&j->rq, rp);
 	page_of_error(&j->rq, rp);
 	if (rp->json) {
 		j->out = json_dumps(rp->json, JSON_COMPACT);

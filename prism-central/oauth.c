@@ -51,6 +51,17 @@ void oauth_errno(const struct request *rq, struct reply *rp, int error)
 	oauth_error(rq, rp, busy ? OAUTH_BUSY : OAUTH_FAILED, "database");
 }
 
+void oauth_of_error(const struct request *rq, struct reply *rp)
+{
+	enum oauth_error e = rp->status >= 500 ? OAUTH_FAILED : OAUTH_INVALID_REQUEST;
+	bool ours = rq->route && rq->route->scope == SCOPE_PUBLIC &&
+		    strncmp(rq->route->path, "/oauth2/", 8) == 0;
+
+	if (!ours || rp->status < 400 || !json_is_object(json_object_get(rp->json, "error")))
+		return;
+	oauth_error(rq, rp, rp->status == 503 ? OAUTH_BUSY : e, "the request, before its handler");
+}
+
 /* A host has proven who it is, and must not suffer from its neighbours. */
 static void peer_key(const struct request *rq, char out[static RATELIMIT_KEY_MAX])
 {

@@ -38,6 +38,12 @@
 int oauth_forget(struct tx *t, int64_t user);
 
 /*
+ * Tell an error in the RFCs' words where the API's have been used: on public routes below /oauth2,
+ * for what went wrong before their handlers. The server does this with every reply.
+ */
+void oauth_of_error(const struct request *rq, struct reply *rp);
+
+/*
  * Handlers, for routes.c:
  *	oauth_metadata		GET /.well-known/oauth-authorization-server
  *	oauth_token		POST /oauth2/token, by grant_type; hosts' client_credentials are

@@ -158,9 +158,11 @@ bool router_find(struct job *j)
 	j->rq.browser = (struct browser){0};
 	j->rq.org = j->rq.project = 0;
 	j->rq.who = (struct principal){.kind = PRINCIPAL_NONE};
-	if (job_parse(j) < 0)
+	int r = job_parse(j);
+	/* Errors are told in the words of the route. */
+	j->rq.route = j->pathed ? find(j, &path_known) : NULL;
+	if (r < 0)
 		return false;
-	j->rq.route = find(j, &path_known);
 	if (!j->rq.route)
 		reply_error(&j->rp, path_known ? API_METHOD_NOT_ALLOWED : API_NOT_FOUND, NULL);
 	return j->rq.route != NULL;

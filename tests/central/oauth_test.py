@@ -36,6 +36,17 @@ same(token(c, grant_type="implicit").error, (400, "unsupported_grant_type"), "I3
 say("none" in m["token_endpoint_auth_methods_supported"] and
     m["token_endpoint_auth_signing_alg_values_supported"] == ["EdDSA"], "I3.1 how clients prove themselves")
 
+form = {"Content-Type": "application/x-www-form-urlencoded"}
+for path in ("token", "revoke", "device_authorization"):
+    for what, kind, text in (("a parameter that stands twice", form, "token=a&token=b&client_id=x"),
+                             ("broken encoding", form, "token=%f"), ("no type", {}, "token=a"),
+                             ("broken JSON", {"Content-Type": "application/json"}, "{"),
+                             ("JSON", {"Content-Type": "application/json"}, "{}")):
+        a = c.ask("POST", "/oauth2/" + path, raw=text, headers=kind)
+        same(a.error, (400, "invalid_request"), "I3.1 RFC 6749 §5.2: %s gets %s" % (path, what))
+a = c.ask("POST", "/device", raw="a=%f", headers=form)
+say(a.status == 400 and a.has("This request is not understood"), "I3.1 a page tells it as a page")
+
 # ---- asking ----
 
 

@@ -82,9 +82,9 @@ class Client:
     def __init__(self, address="127.0.0.1"):
         self.address, self.cookies, self.connection = address, {}, None
 
-    def ask(self, method, path, form=None, body=None, bearer=None, headers=None):
+    def ask(self, method, path, form=None, body=None, bearer=None, headers=None, raw=None):
         head = dict(headers or {})
-        data = None
+        data = raw
         if form is not None:
             data = urllib.parse.urlencode(form)
             head["Content-Type"] = "application/x-www-form-urlencoded"
