@@ -60,8 +60,7 @@ static int poll_pending(struct tx *t, struct poll *p)
 static int redeem_cli(struct tx *t, struct poll *p)
 {
 	const struct device *d = &p->device;
-	int64_t id;
-	int r = oauth_session(t, p->rq, d->answered_by, d->identity, &p->session, &p->user, &id);
+	int r = oauth_session(t, p->rq, d->answered_by, d->identity, &p->session, &p->user);
 
 	if (r == -EACCES)
 		return poll_refuse(p, OAUTH_ACCESS_DENIED, "the login was ended since");

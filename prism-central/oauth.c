@@ -128,23 +128,6 @@ int oauth_must_use_sso(
 	return identity ? 0 : sso_enforced(t, user, ret_slug);
 }
 
-static const char sql_session[] = "SELECT id FROM sessions WHERE token_hash = $1";
-
-static int session_id(struct tx *t, const struct session_token *s, int64_t *ret)
-{
-	_cleanup_rows_ struct rows *r = NULL;
-	char hash[65];
-
-	sha256_hex(s->text, strlen(s->text), hash);
-	int rc = tx_query(t, sql_session, "s", &r, hash);
-	if (rc == 0)
-		rc = rows_next(r);
-	if (rc <= 0)
-		return rc < 0 ? rc : -EIO;
-	*ret = row_int(r, 0);
-	return 0;
-}
-
 /* Whether a login of theirs by this identity opens anything, now: 1, 0 or -errno. */
 static int login_counts(struct tx *t, int64_t user, int64_t identity)
 {
@@ -158,7 +141,7 @@ static int login_counts(struct tx *t, int64_t user, int64_t identity)
 }
 
 int oauth_session(struct tx *t, const struct request *rq, int64_t user, int64_t identity,
-    struct session_token *ret, struct user *ret_user, int64_t *ret_id)
+    struct session_token *ret, struct user *ret_user)
 {
 	int r = user_by_id(t, user, ret_user);
 
@@ -169,8 +152,6 @@ int oauth_session(struct tx *t, const struct request *rq, int64_t user, int64_t 
 		return r < 0 ? r : -EACCES;
 	struct request as = oauth_as(rq, user, ret_user->username);
 	r = session_create(t, &as, user, "browser", identity, ret);
-	if (r == 0)
-		r = session_id(t, ret, ret_id);
 	return r < 0 ? r
 		     : audit_object(t, &as, "session.open", "user", ret_user->username,
 			   json_pack("{ss}", "how", "browser"));

@@ -32,8 +32,6 @@ static const char sql_use[] =
     "UPDATE authorization_codes SET session_id = $2 WHERE code_hash = $1 AND session_id = 0";
 static const char sql_burn[] =
     "UPDATE authorization_codes SET expires_at = 1 WHERE code_hash = $1 AND expires_at > 1";
-static const char sql_revoke[] =
-    "UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0";
 
 int oauth_code_make(struct tx *t, const struct request *rq, const char *redirect_uri,
     const char *challenge, struct oauth_secret *ret)
@@ -102,7 +100,7 @@ static int code_burn(struct tx *t, struct exchange *x, const char *why)
 
 	x->fault = why;
 	if (r == 0 && x->session_id)
-		r = tx_exec(t, sql_revoke, "ii", x->session_id, x->rq->now);
+		r = session_close(t, x->session_id, x->rq->now);
 	news = news || (r == 0 && x->session_id && tx_changes(t) > 0);
 	if (r == 0 && news)
 		r = user_by_id(t, x->user_id, &u);
@@ -126,7 +124,6 @@ static int look_tx(struct tx *t, void *arg)
 static int exchange_tx(struct tx *t, void *arg)
 {
 	struct exchange *x = arg;
-	int64_t id;
 	int r = look_tx(t, x);
 
 	if (r < 0 || x->fault)
@@ -141,12 +138,12 @@ static int exchange_tx(struct tx *t, void *arg)
 		return code_burn(t, x, "another redirect_uri");
 	if (!verifier_fits(x))
 		return code_burn(t, x, "code_verifier");
-	r = oauth_session(t, x->rq, x->user_id, x->identity, &x->session, &x->user, &id);
+	r = oauth_session(t, x->rq, x->user_id, x->identity, &x->session, &x->user);
 	if (r == -EACCES) {
 		x->fault = "the login was ended since";
 		return tx_exec(t, sql_burn, "s", x->hash);
 	}
-	return r < 0 ? r : tx_exec(t, sql_use, "si", x->hash, id);
+	return r < 0 ? r : tx_exec(t, sql_use, "si", x->hash, x->session.id);
 }
 
 /* RFC 7636 §4.1 */

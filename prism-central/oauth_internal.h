@@ -78,7 +78,7 @@ struct request oauth_as(const struct request *rq, int64_t user, const char *user
  * login was ended by the provider since, or is not enough any more), or -errno.
  */
 int oauth_session(struct tx *t, const struct request *rq, int64_t user, int64_t identity,
-    struct session_token *ret, struct user *ret_user, int64_t *ret_id);
+    struct session_token *ret, struct user *ret_user);
 void oauth_session_reply(const struct request *rq, struct reply *rp, const struct session_token *s,
     const struct user *u);
 /* Whether a login by this identity (0: by password) still counts: 1, 0 or -errno. */

@@ -7,8 +7,6 @@
 static const char sql_session[] =
     "SELECT s.id, u.id, u.username FROM sessions s JOIN users u ON u.id = s.user_id"
     " WHERE s.token_hash = $1 AND s.revoked_at = 0 AND s.expires_at > $2";
-static const char sql_revoke[] =
-    "UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0";
 static const char sql_forget_devices[] =
     "UPDATE device_codes SET state = 'denied' WHERE answered_by = $1 AND state = 'approved'";
 static const char sql_forget_codes[] =
@@ -48,7 +46,7 @@ static int revoke_tx(struct tx *t, void *arg)
 	v->found = r == 0;
 	if (r < 0 || !v->revoke)
 		return r == -ENOENT ? 0 : r;
-	r = tx_exec(t, sql_revoke, "ii", id, v->rq->now);
+	r = session_close(t, id, v->rq->now);
 	return r < 0 ? r : audit_object(t, &as, "session.close", "user", as.who.name, NULL);
 }
 

@@ -39,7 +39,7 @@ int session_create(struct tx *t, const struct request *rq, int64_t user, const c
     int64_t identity, struct session_token *ret)
 {
 	uint8_t secret[32];
-	struct session_token s = {.expires = rq->now + SESSION_SECONDS};
+	struct session_token s = {.id = store_new_id(), .expires = rq->now + SESSION_SECONDS};
 	char hash[65];
 	int r = secret_random(secret, sizeof(secret));
 	if (r < 0)
@@ -50,12 +50,17 @@ int session_create(struct tx *t, const struct request *rq, int64_t user, const c
 	sha256_hex(s.text, strlen(s.text), hash);
 	r = tx_exec(t, sql_sweep, "i", rq->now - SESSION_KEEP);
 	if (!r)
-		r = tx_exec(t, sql_insert, "iissisii", store_new_id(), user, hash, how, identity,
+		r = tx_exec(t, sql_insert, "iissisii", s.id, user, hash, how, identity,
 		    rq->peer ? rq->peer : "", rq->now, s.expires);
 	if (!r)
 		*ret = s;
 	explicit_bzero(&s, sizeof(s));
 	return r;
+}
+
+int session_close(struct tx *t, int64_t id, int64_t now)
+{
+	return tx_exec(t, sql_revoke, "ii", id, now);
 }
 
 int session_revoke_all(struct tx *t, int64_t user, int64_t keep, int64_t now)
@@ -262,7 +267,7 @@ void session_key_post(struct request *rq, struct reply *rp)
 static int logout_tx(struct tx *t, struct act *a)
 {
 	const struct principal *who = &a->rq->who;
-	int r = tx_exec(t, sql_revoke, "ii", who->credential, a->rq->now);
+	int r = session_close(t, who->credential, a->rq->now);
 	return r ? r : audit_object(t, a->rq, "session.close", "user", who->name, NULL);
 }
 

@@ -14,6 +14,7 @@
 #define SESSION_SECONDS	  (12 * 3600)
 
 struct session_token {
+	int64_t id; /* the session's */
 	char text[SESSION_TOKEN_LEN + 1];
 	int64_t expires;
 };
@@ -24,6 +25,8 @@ struct session_token {
  */
 int session_create(struct tx *t, const struct request *rq, int64_t user, const char *how,
     int64_t identity, struct session_token *ret);
+/* End one; tx_changes() says whether it had not ended before. 0 or -errno. */
+int session_close(struct tx *t, int64_t id, int64_t now);
 /*
  * End all of a person's but "keep" (0: all), the browsers where they are logged in, and what they
  * have begun to link to the account.
