@@ -179,7 +179,6 @@ log_in()
 
 connect_institution()
 {
-  local record
   world_op || return 1
   note "a real OpenID provider (oidc-provider) answers at $WORLD_ISSUER; its client secret stays at the service"
   world_sso_secret

@@ -171,7 +171,7 @@ world_op()
 }
 
 # The command of chen that connects it.
-world_sso_add=(prism sso add campus --type oidc --name "Example University" --issuer $WORLD_ISSUER --client-id prism
+world_sso_add=(prism sso add campus --type oidc --name "Example University" --issuer "$WORLD_ISSUER" --client-id prism
   --client-secret-file client.password --scopes "openid email profile groups")
 world_sso_secret() { echo "$WORLD_CLIENT_SECRET" >"$(host_root client)/home/chen/client.password"; }
 # The record that "prism sso domain add --json" asks for, read from standard input.
