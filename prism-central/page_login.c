@@ -23,6 +23,12 @@ struct step {
 	char found[SLUG_MAX + 1]; /* the connection that an address or account belongs to; "" */
 };
 
+/* What can be no name is not shown again either. */
+static const char *name_typed(const char *s)
+{
+	return s && strlen(s) <= EMAIL_MAX ? s : "";
+}
+
 /* Back to the login page would be a way without an end. */
 static const char *path_after(const char *s)
 {
@@ -117,7 +123,7 @@ void page_login(struct request *rq, struct reply *rp)
 	struct step s = {.act = {.rq = rq}, .slug = request_query(rq, "connection")};
 	const char *hint = request_query(rq, "hint");
 
-	s.name = hint ? hint : "";
+	s.name = name_typed(hint);
 	s.org = request_query(rq, "org");
 	s.path = path_after(request_query(rq, "return"));
 	if (rq->who.kind == PRINCIPAL_USER)
@@ -280,8 +286,8 @@ void page_login_post(struct request *rq, struct reply *rp)
 	const char *password = request_form(rq, "password");
 	const char *name = request_form(rq, "login");
 
-	s.name = name ? name : "";
-	if (!*s.name || strlen(s.name) > EMAIL_MAX)
+	s.name = name_typed(name);
+	if (!*s.name)
 		ask_name(&s, rp, 400, "Type your email address or your username.");
 	else if (password && *password)
 		post_password(&s, rp, password);

@@ -44,6 +44,10 @@ for path in ("token", "revoke", "device_authorization"):
                              ("JSON", {"Content-Type": "application/json"}, "{}")):
         a = c.ask("POST", "/oauth2/" + path, raw=text, headers=kind)
         same(a.error, (400, "invalid_request"), "I3.1 RFC 6749 §5.2: %s gets %s" % (path, what))
+typist = Client()
+a = typist.send(typist.get("/login"), "/login", login="a" * 300000)
+say(a.status == 400 and a.has("Type your email address") and len(a.text) < 10000,
+    "I3.1 what is too long for a name is neither taken nor shown again")
 a = c.ask("POST", "/device", raw="a=%f", headers=form)
 say(a.status == 400 and a.has("This request is not understood"), "I3.1 a page tells it as a page")
 
