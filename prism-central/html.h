@@ -8,7 +8,7 @@
  * Every page is sent with Content-Security-Policy "default-src 'none'; style-src 'self'; img-src
  * 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'", X-Frame-Options DENY,
  * Cross-Origin-Opener-Policy same-origin and Cache-Control no-store. A form whose answer redirects
- * to another origin needs that origin in form-action: html_begin()'s argument.
+ * to another origin needs that origin in form-action: struct page's form_action.
  */
 #include "base/buf.h"
 #include "http.h"
