@@ -19,7 +19,7 @@
  * redeemed by whom it was made for only. Nothing is approved but by a form of ours, in the
  * transaction that looks again at everything the page has shown. Nobody is redirected before
  * client and address are known to be good. At the token endpoint somebody else's code MUST NOT be
- *told apart from none at all.
+ * told apart from none at all.
  */
 #include <string.h>
 #include "audit.h"
