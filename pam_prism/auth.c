@@ -131,7 +131,7 @@ static void conclude(const struct attempt *a, const struct agent_approval *p, st
 
 static void sign_in(const struct attempt *a, struct finding *ret)
 {
-	_cleanup_(login_end) struct login l = {0};
+	_cleanup_(login_end) struct login l = LOGIN_INIT;
 	struct agent_approval approval;
 
 	login_begin(&l, &a->o, a->user, a->service, a->origin, ret);

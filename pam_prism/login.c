@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include <security/pam_modules.h>
 #include "base/attr.h"
 #include "base/clock.h"
@@ -90,10 +91,32 @@ static int call(
     const struct login *l, const struct agent_request *rq, int deadline_ms, struct agent_reply *ret)
 {
 	uint8_t storage[REPLY_MAX];
-	const int r = agent_call(l->o->socket, rq, deadline_ms, storage, sizeof(storage), ret);
+	const int r = agent_ask(l->fd, rq, deadline_ms, storage, sizeof(storage), ret);
 
 	ret->json = NULL;
 	return r;
+}
+
+/* An agent that was started anew does not know the login, which is another answer than none. */
+static int call_wait(const struct login *l, int left, struct agent_reply *ret)
+{
+	struct agent_request rq = {
+	    .verb = AGENT_LOGIN_WAIT, .handle = l->shown.handle, .ms = (uint32_t)left};
+	uint8_t storage[REPLY_MAX];
+	const int r = call(l, &rq, left + WAIT_SLACK_MS, ret);
+
+	if (r != -ECONNRESET && r != -EPIPE)
+		return r;
+	rq.ms = 0;
+	return agent_call(l->o->socket, &rq, WAIT_SLACK_MS, storage, sizeof(storage), ret);
+}
+
+static int call_start(struct login *l, const struct agent_request *rq, struct agent_reply *ret)
+{
+	const int64_t end = clock_mono_ms() + LOGIN_START_MS;
+
+	l->fd = agent_open(l->o->socket, LOGIN_START_MS);
+	return l->fd < 0 ? l->fd : call(l, rq, (int)(end - clock_mono_ms()), ret);
 }
 
 void login_begin(struct login *l, const struct options *o, const char *user, const char *service,
@@ -103,11 +126,11 @@ void login_begin(struct login *l, const struct options *o, const char *user, con
 	struct agent_request rq = {.verb = AGENT_LOGIN_START, .ms = life};
 	struct agent_reply reply = {.login = &l->shown};
 
-	*l = (struct login){.o = o, .end = clock_mono_ms() + life};
+	*l = (struct login){.o = o, .fd = -1, .end = clock_mono_ms() + life};
 	snprintf(rq.user, sizeof(rq.user), "%s", user);
 	snprintf(rq.service, sizeof(rq.service), "%s", service);
 	copy_origin(origin, rq.origin);
-	if (call(l, &rq, LOGIN_START_MS, &reply) < 0) {
+	if (call_start(l, &rq, &reply) < 0) {
 		finding_set(ret, PAM_AUTHINFO_UNAVAIL, TEXT_DEAD);
 		return;
 	}
@@ -144,12 +167,9 @@ static void pause_ms(int ms)
 void login_wait(struct login *l, struct agent_approval *ret_approval, struct finding *ret)
 {
 	for (;;) {
-		const int left = left_ms(l);
-		const struct agent_request rq = {
-		    .verb = AGENT_LOGIN_WAIT, .handle = l->shown.handle, .ms = (uint32_t)left};
 		struct agent_reply reply = {.approval = ret_approval};
 
-		if (call(l, &rq, left + WAIT_SLACK_MS, &reply) < 0) {
+		if (call_wait(l, left_ms(l), &reply) < 0) {
 			finding_set(ret, PAM_AUTHINFO_UNAVAIL, TEXT_DEAD);
 			return;
 		}
@@ -176,5 +196,8 @@ void login_end(struct login *l)
 
 	if (l->begun)
 		call(l, &rq, END_MS, &reply);
+	if (l->fd >= 0)
+		close(l->fd);
 	explicit_bzero(l, sizeof(*l));
+	l->fd = -1;
 }

@@ -21,6 +21,8 @@ struct connection {
 	sd_event_source *io;
 	int64_t end;
 	uint64_t ticket; /* of the request that waits for its reply; 0: none */
+	uint64_t login;	 /* the one that was begun over it; 0: none */
+	int64_t hold;	 /* monotonic ms: until its life is over */
 	uint16_t verb;
 };
 
@@ -57,6 +59,16 @@ static void drop(struct connection *c)
 		s->calls.gone(s->calls.arg, gone);
 }
 
+/* What was begun over it ends. */
+static void leave(struct connection *c)
+{
+	const struct agent_server *s = c->server;
+
+	if (c->login != 0)
+		s->calls.left(s->calls.arg, c->login);
+	c->login = 0;
+}
+
 /* Where no function has a connection in its hands. */
 static void sweep(struct agent_server *s)
 {
@@ -67,9 +79,18 @@ static void sweep(struct agent_server *s)
 			at = &c->next;
 			continue;
 		}
+		leave(c);
 		*at = c->next;
 		free(c);
 	}
+}
+
+/* Whoever has begun a login and looks at its prompt is silent for as long as that may take. */
+static int64_t end_of(const struct connection *c)
+{
+	const int64_t now = clock_mono_ms();
+
+	return (c->hold > now ? c->hold : now) + IDLE_MS;
 }
 
 static void reply(struct connection *c, const struct agent_reply *r)
@@ -78,7 +99,7 @@ static void reply(struct connection *c, const struct agent_reply *r)
 
 	agent_put_reply(&b, r);
 	c->ticket = 0;
-	c->end = clock_mono_ms() + IDLE_MS;
+	c->end = end_of(c);
 	if (buf_error(&b) != 0 ||
 	    send(c->fd, b.data, b.len, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)b.len)
 		drop(c);
@@ -151,6 +172,10 @@ static void do_login(struct connection *c, const struct agent_request *rq)
 	char text[AGENT_TEXT_MAX] = "";
 
 	c->ticket = ++s->next_ticket;
+	if (rq->verb == AGENT_LOGIN_START) {
+		leave(c);
+		c->hold = clock_mono_ms() + rq->ms;
+	}
 	later(c, s->calls.login(s->calls.arg, rq, c->ticket, text), text);
 }
 
@@ -306,6 +331,8 @@ void agent_server_answer(struct agent_server *s, uint64_t ticket, const struct a
 	if (c == NULL)
 		return;
 	whole.verb = c->verb;
+	if (c->verb == AGENT_LOGIN_START && r->result == 0)
+		c->login = r->login->handle;
 	reply(c, &whole);
 }
 

@@ -28,6 +28,8 @@ struct agent_calls {
 	    char text[static AGENT_TEXT_MAX]);
 	/* The connection of such a ticket has closed before its reply. */
 	void (*gone)(void *arg, uint64_t ticket);
+	/* The connection over which this login was begun has closed: within a second after it. */
+	void (*left)(void *arg, uint64_t handle);
 };
 
 int agent_server_new(

@@ -347,7 +347,8 @@ static int start_services(struct agent *a)
 	    .sync = call_sync,
 	    .release = call_release,
 	    .login = login_call,
-	    .gone = login_gone};
+	    .gone = login_gone,
+	    .left = login_left};
 	int rc = homes_new(a->event, &a->config, &a->paths, &a->homes);
 
 	if (rc == 0)

@@ -83,6 +83,7 @@ int login_start(struct agent *a);
 int login_call(
     void *arg, const struct agent_request *rq, uint64_t ticket, char text[static AGENT_TEXT_MAX]);
 void login_gone(void *arg, uint64_t ticket);
+void login_left(void *arg, uint64_t handle);
 void login_message(struct agent *a);
 
 /* status.c */

@@ -114,6 +114,13 @@ void login_gone(void *arg, uint64_t ticket)
 	logins_gone(a->logins, ticket);
 }
 
+void login_left(void *arg, uint64_t handle)
+{
+	struct agent *a = arg;
+
+	logins_left(a->logins, handle);
+}
+
 void login_message(struct agent *a)
 {
 	if (a->reader.type == LINK_LOGIN_BEGUN)

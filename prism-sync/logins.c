@@ -358,20 +358,34 @@ int logins_end(struct logins *l, const struct agent_request *rq)
 	return 0;
 }
 
+static void give_up(struct logins *l, struct login *g)
+{
+	log_login(LOG_LEVEL_INFO, "login-given-up", g, "");
+	if (g->state != LOGIN_ANSWERED)
+		tell_end(l, g);
+	login_forget(l, g);
+	arm(l);
+}
+
 void logins_gone(struct logins *l, uint64_t ticket)
 {
 	for (size_t i = 0; i < l->n; i++) {
-		struct login *g = l->all[i];
-
-		if (g->ticket != ticket)
+		if (l->all[i]->ticket != ticket)
 			continue;
-		log_login(LOG_LEVEL_INFO, "login-given-up", g, "");
-		if (g->state != LOGIN_ANSWERED)
-			tell_end(l, g);
-		login_forget(l, g);
-		arm(l);
+		give_up(l, l->all[i]);
 		return;
 	}
+}
+
+void logins_left(struct logins *l, uint64_t handle)
+{
+	struct login *g = login_find(l, handle);
+
+	if (g == NULL)
+		return;
+	if (g->ticket != 0)
+		answer(l, g->ticket, -ENOENT, "");
+	give_up(l, g);
 }
 
 /* ---- what comes from the network half -------------------------------------------------------- */

@@ -6,7 +6,8 @@
  * The root half's device logins: who waits for an approval in a browser, and what becomes of it.
  *
  * A login lives for as long as whoever began it said, at most AGENT_LOGIN_MS_MAX, and is forgotten
- * as soon as its end has been told, its life is over, or the connection that waits for it closes.
+ * as soon as its end has been told, its life is over, or the connection closes that waits for it or
+ * over which it was begun: whoever hangs up at the prompt leaves nothing that counts.
  * The network half hears of it then. The first result counts: a statement that login_check()
  * refuses ends the login as well. Tickets are those of agent_socket.h.
  */
@@ -50,6 +51,8 @@ int logins_wait(struct logins *l, const struct agent_request *rq, uint64_t ticke
 int logins_end(struct logins *l, const struct agent_request *rq);
 /* The connection of a ticket has closed. */
 void logins_gone(struct logins *l, uint64_t ticket);
+/* The connection over which this login was begun has closed. */
+void logins_left(struct logins *l, uint64_t handle);
 
 /* LINK_LOGIN_BEGUN and LINK_LOGIN_DONE. */
 void logins_begun(struct logins *l, const void *body, size_t n);

@@ -17,7 +17,8 @@
  *	AGENT_SYNC	  nothing: poll the central service now; replies when that poll is done
  *	AGENT_RELEASE	  str user: let go of whom the shrink guard holds under this name; "": all
  *	AGENT_LOGIN_START str user, str service, str origin (PAM_RHOST, may be ""), u32 life (ms):
- *			  begin a device login for this person
+ *			  begin a device login for this person. It ends with this connection, so
+ *			  that nothing is left of whoever hangs up
  *	AGENT_LOGIN_WAIT  u64 handle, u32 wait (ms): until it is answered
  *	AGENT_LOGIN_END	  u64 handle: forget it; nobody waits any more
  *
@@ -135,6 +136,14 @@ int agent_parse_reply(const void *p, size_t n, struct agent_reply *ret);
  * (then ret->result tells), -ETIMEDOUT, -ECONNREFUSED, -ENOENT, -EBADMSG, ...
  */
 int agent_call(const char *path, const struct agent_request *rq, int deadline_ms, uint8_t *storage,
+    size_t storage_size, struct agent_reply *ret);
+
+/*
+ * The same in two steps, for several requests over one connection. agent_open() returns a descriptor
+ * that the caller closes, or -errno; agent_ask() leaves it open whatever comes of it.
+ */
+int agent_open(const char *path, int deadline_ms);
+int agent_ask(int fd, const struct agent_request *rq, int deadline_ms, uint8_t *storage,
     size_t storage_size, struct agent_reply *ret);
 
 #endif

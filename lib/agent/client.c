@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
+#include <unistd.h>
 #include "base/clock.h"
 
 #define BACKLOG_RETRY_MS 5
@@ -104,31 +105,37 @@ static ssize_t receive_by(int fd, uint8_t *p, size_t size, int64_t end)
 	}
 }
 
-int agent_call(const char *path, const struct agent_request *rq, int deadline_ms, uint8_t *storage,
-    size_t storage_size, struct agent_reply *ret)
+static int64_t end_of(int deadline_ms)
 {
-	const int64_t end = clock_mono_ms() + (deadline_ms > 0 ? deadline_ms : 0);
+	return clock_mono_ms() + (deadline_ms > 0 ? deadline_ms : 0);
+}
+
+static int open_by(const char *path, int64_t end)
+{
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
-	_cleanup_buf_ struct buf b = BUF_INIT(REQUEST_MAX);
-	_cleanup_close_ int fd = -1;
-	struct agent_reply reply = {0};
-	ssize_t n;
-	int r;
+	int fd, r;
 
 	if (strlen(path) >= sizeof(to.sun_path))
 		return -ENAMETOOLONG;
 	memcpy(to.sun_path, path, strlen(path) + 1);
-	agent_put_request(&b, rq);
-	if (buf_error(&b) < 0)
-		return buf_error(&b);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
 	r = connect_by(fd, &to, end);
 	if (r == 0)
 		r = check_peer(fd);
-	if (r == 0)
-		r = send_by(fd, &b, end);
+	if (r < 0)
+		close(fd);
+	return r < 0 ? r : fd;
+}
+
+static int ask_by(int fd, const struct buf *b, const struct agent_request *rq, int64_t end,
+    uint8_t *storage, size_t storage_size, struct agent_reply *ret)
+{
+	struct agent_reply reply = {0};
+	ssize_t n;
+	int r = send_by(fd, b, end);
+
 	if (r < 0)
 		return r;
 	n = receive_by(fd, storage, storage_size, end);
@@ -145,4 +152,34 @@ int agent_call(const char *path, const struct agent_request *rq, int deadline_ms
 		return -EBADMSG;
 	*ret = reply;
 	return 0;
+}
+
+int agent_open(const char *path, int deadline_ms)
+{
+	return open_by(path, end_of(deadline_ms));
+}
+
+int agent_ask(int fd, const struct agent_request *rq, int deadline_ms, uint8_t *storage,
+    size_t storage_size, struct agent_reply *ret)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(REQUEST_MAX);
+
+	agent_put_request(&b, rq);
+	if (buf_error(&b) < 0)
+		return buf_error(&b);
+	return ask_by(fd, &b, rq, end_of(deadline_ms), storage, storage_size, ret);
+}
+
+int agent_call(const char *path, const struct agent_request *rq, int deadline_ms, uint8_t *storage,
+    size_t storage_size, struct agent_reply *ret)
+{
+	const int64_t end = end_of(deadline_ms);
+	_cleanup_buf_ struct buf b = BUF_INIT(REQUEST_MAX);
+	_cleanup_close_ int fd = -1;
+
+	agent_put_request(&b, rq);
+	if (buf_error(&b) < 0)
+		return buf_error(&b);
+	fd = open_by(path, end);
+	return fd < 0 ? fd : ask_by(fd, &b, rq, end, storage, storage_size, ret);
 }

@@ -134,27 +134,31 @@ static void door_wait(int fd, const struct agent_request *rq, int64_t begun)
 	door_reply(fd, &p, p.result == -EAGAIN ? SOUND : door.wait_flaw);
 }
 
-static void door_serve(int fd)
+/* One request. False: there are no more. */
+static bool door_serve(int fd)
 {
 	static int64_t begun;
 	struct agent_request rq;
 	struct agent_reply p = {0};
+	enum flaw flaw = SOUND;
 	uint8_t packet[4096];
 	const ssize_t n = recv(fd, packet, sizeof(packet), 0);
 
 	if (n <= 0 || agent_parse_request(packet, (size_t)n, &rq) < 0)
-		return;
+		return false;
 	p.verb = rq.verb;
 	switch (rq.verb) {
 	case AGENT_LOGIN_START:
 		begun = clock_mono_ms();
 		seen->begins++;
 		seen->begin = rq;
+		flaw = door.begin_flaw;
 		door_begin(fd, &rq);
 		break;
 	case AGENT_LOGIN_WAIT:
 		seen->waits++;
 		seen->last_wait = rq;
+		flaw = door.wait_flaw;
 		door_wait(fd, &rq, begun);
 		break;
 	case AGENT_LOGIN_END:
@@ -165,6 +169,8 @@ static void door_serve(int fd)
 	default:
 		door_reply(fd, &p, SOUND);
 	}
+	/* An empty packet is a hang-up to whoever reads it. */
+	return flaw != HANG_UP && flaw != EMPTY_PACKET;
 }
 
 /* End the agent, if there is one. */
@@ -199,7 +205,8 @@ static void door_loop(int fd)
 	for (;;) {
 		const int c = accept(fd, NULL, NULL);
 
-		door_serve(c);
+		while (door_serve(c))
+			;
 		close(c);
 	}
 }

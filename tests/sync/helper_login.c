@@ -6,6 +6,8 @@
  *	helper_login SOCKET start USER ORIGIN LIFE_MS [DEADLINE_MS]
  *				"0 HANDLE URL COMPLETE CODE SIDE HOST", or "RESULT TEXT", or
  *				"none ERROR"
+ *				(a process stays behind, which holds the connection)
+ *	helper_login SOCKET leave USER ORIGIN	begin, and close the connection
  *	helper_login SOCKET wait HANDLE MS	"0 USER UID SLUG...", or "RESULT TEXT"
  *	helper_login SOCKET end HANDLE
  *	helper_login SOCKET hold HANDLE MS	begin to wait, and close without the reply
@@ -36,15 +38,25 @@ static struct agent_login login;
 static struct agent_approval approval;
 static struct agent_reply reply = {.login = &login, .approval = &approval};
 
-static int ask(const char *path, const struct agent_request *rq, int ms)
+static int ask_over(int fd, const struct agent_request *rq, int ms)
 {
-	const int rc = agent_call(path, rq, ms, storage, sizeof(storage), &reply);
+	const int rc = fd < 0 ? fd : agent_ask(fd, rq, ms, storage, sizeof(storage), &reply);
 
 	if (rc < 0)
 		printf("none %s\n", strerror(-rc));
 	else if (reply.result < 0)
 		printf("%d %s\n", reply.result, reply.text);
 	return rc < 0 ? rc : reply.result;
+}
+
+static int ask(const char *path, const struct agent_request *rq, int ms)
+{
+	const int fd = agent_open(path, ms);
+	const int rc = ask_over(fd, rq, ms);
+
+	if (fd >= 0)
+		close(fd);
+	return rc;
 }
 
 static void print_qr(void)
@@ -58,7 +70,21 @@ static void print_qr(void)
 	}
 }
 
-static int start(const char *path, int argc, char **argv, bool qr)
+/* The login ends with the connection: for as long as it may last, somebody is there. */
+static void stay(int fd, uint32_t ms)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	fflush(stdout);
+	if (fork() != 0)
+		return;
+	for (int i = 0; i < 3; i++)
+		close(i);
+	poll(&p, 1, (int)ms + 1000);
+	_exit(0);
+}
+
+static int start(const char *path, int argc, char **argv, bool stays)
 {
 	struct agent_request rq = {.verb = AGENT_LOGIN_START, .service = "sshd", .ms = 60000};
 
@@ -66,9 +92,13 @@ static int start(const char *path, int argc, char **argv, bool qr)
 	snprintf(rq.origin, sizeof(rq.origin), "%s", argv[1]);
 	if (argc > 2)
 		rq.ms = (uint32_t)strtoul(argv[2], NULL, 10);
-	if (ask(path, &rq, argc > 3 ? (int)strtol(argv[3], NULL, 10) : 8000) != 0)
+	const int fd = agent_open(path, 2000);
+
+	if (ask_over(fd, &rq, argc > 3 ? (int)strtol(argv[3], NULL, 10) : 8000) != 0)
 		return 0;
-	if (qr)
+	if (stays)
+		stay(fd, rq.ms);
+	if (*argv[-1] == 'q')
 		print_qr();
 	else
 		printf("0 %" PRIu64 " %s %s %s %u %s\n", login.handle, login.url,
@@ -222,8 +252,9 @@ static int crowd(const char *path, char **argv)
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc > 4 && (strcmp(argv[2], "start") == 0 || strcmp(argv[2], "qr") == 0))
-		return start(argv[1], argc - 3, argv + 3, argv[2][0] == 'q');
+	if (argc > 4 && (strcmp(argv[2], "start") == 0 || strcmp(argv[2], "qr") == 0 ||
+			    strcmp(argv[2], "leave") == 0))
+		return start(argv[1], argc - 3, argv + 3, argv[2][0] != 'l');
 	if (argc > 4 && strcmp(argv[2], "wait") == 0)
 		return wait_for(argv[1], argv + 3);
 	if (argc > 4 && strcmp(argv[2], "hold") == 0)

@@ -100,6 +100,10 @@ check "I3.3 whoever closes the connection does not wait any more" until_true 2 s
 central approve "$code" >"$dir/out"
 check "I3.3 an approval that nobody waits for is not redeemed" bash -c 'sleep 1'
 check "I3.3 nor told to anybody" says "$(login wait "$h" 200)" "-2 "
+told=$(login leave user10003 192.0.2.1)
+check "I3.3 somebody begins, and hangs up at the prompt, before Enter" says "$told" "0 "
+check "I3.3 nothing is left of that" until_true 3 status_is "['logins']['waiting']" 0
+check "I3.3 and it is logged" logged 'login-given-up user="user10003"'
 begin user10003 192.0.2.1
 check "I3.3 END forgets a login" [ "$(login end "$h")" = 0 ]
 check "I3.3 which is gone then" says "$(login end "$h")" "-2 "

@@ -602,6 +602,25 @@ TEST("I3 one address has so many logins waiting, and no more; another one is not
 	EXPECT_INT(start_ms("alice", "192.0.2.1", 60000, text), 0);
 }
 
+TEST("I3.3 a login ends with the connection over which it was begun, whoever else waits for it")
+{
+	open_world();
+	const struct sent a = *waiting(60000), b = *waiting(60000);
+	const struct login_statement l = right(&a);
+
+	logins_left(w.logins, a.handle);
+	EXPECT_INT(logins_waiting(w.logins), 1);
+	EXPECT_INT(ended(a.handle), 1);
+	approve(a.handle, w.signer, &l);
+	EXPECT_INT(wait_for(a.handle, 1000), -ENOENT);
+	EXPECT_INT(wait_for(b.handle, 60000), 0);
+	logins_left(w.logins, b.handle);
+	EXPECT_INT(last()->result, -ENOENT);
+	EXPECT_INT(last()->approval.uid, 0);
+	logins_left(w.logins, b.handle);
+	EXPECT_INT(logins_waiting(w.logins), 0);
+}
+
 TEST("I3 the table has an end, and every entry of it can be used again")
 {
 	char text[AGENT_TEXT_MAX], origin[32];
