@@ -151,6 +151,8 @@ enum route_scope {
  * own, and never keep a thread from the others. So do those that wait for somebody else's server.
  */
 enum route_lane { LANE_ANY, LANE_HASH, LANE_OUT, LANES };
+#define HTTP_OUT_THREADS 8 /* of LANE_OUT; they wait, and do not compute */
+#define HTTP_OUT_SHARE	 6 /* for one organization: sso_share.h */
 
 struct route {
 	enum http_method method;

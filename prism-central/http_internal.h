@@ -37,8 +37,7 @@
 #define HTTP_HELD_MAX	  (256 << 20) /* bytes of unfinished requests, all together */
 #define HTTP_HELD_FREE	  (64 << 10)  /* what one request may have even then */
 #define HTTP_QUEUE_MAX	  8192
-#define HTTP_HASHES_MAX	  128 /* waiting to hash a password: some six seconds */
-#define HTTP_OUT_THREADS  4
+#define HTTP_HASHES_MAX	  128  /* waiting to hash a password: some six seconds */
 #define HTTP_OUT_MAX	  256  /* waiting for somebody else's server */
 #define HTTP_PARK_BUCKETS 1024 /* a power of two */
 #define HTTP_PARK_MS	  60000

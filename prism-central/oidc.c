@@ -7,6 +7,7 @@
 #include "base/encode.h"
 #include "browser.h"
 #include "oidc.h"
+#include "sso_share.h"
 
 #define CODE_MAX 4096
 
@@ -245,6 +246,8 @@ void oidc_callback(struct request *rq, struct reply *rp)
 		sso_flow_no_connection(rq, rp, r);
 		return;
 	}
+	if (!sso_share_take(rq, rp, cb.c.org))
+		return;
 	r = callback_run(&cb);
 	if (r == -EPROTO)
 		sso_flow_refuse(rq, rp, &cb.c, cb.f.word, cb.f.detail);
@@ -252,4 +255,5 @@ void oidc_callback(struct request *rq, struct reply *rp)
 		reply_errno(rp, r);
 	else
 		sso_flow_finish(rq, rp, &cb.c, &cb.a, &cb.said);
+	sso_share_return(rq, cb.c.org);
 }

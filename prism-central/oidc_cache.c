@@ -29,6 +29,7 @@ int oidc_cache_new(struct oidc **ret)
 	if (!o)
 		return -ENOMEM;
 	pthread_mutex_init(&o->lock, NULL);
+	sso_shares_init(&o->shares);
 	*ret = o;
 	return 0;
 }
@@ -55,6 +56,7 @@ void oidc_cache_free(struct oidc *o)
 		return;
 	for (size_t i = 0; i < OIDC_ENTRIES; i++)
 		entry_free(o->entries[i]);
+	sso_shares_free(&o->shares);
 	pthread_mutex_destroy(&o->lock);
 	free(o);
 }

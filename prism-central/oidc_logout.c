@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "host_feed.h"
 #include "oidc.h"
+#include "sso_share.h"
 
 static const char sql_by_subject[] = "SELECT id FROM sso_identities WHERE connection_id = $1"
 				     " AND issuer = $2 AND subject = $3";
@@ -113,8 +114,12 @@ void oidc_logout(struct request *rq, struct reply *rp)
 		answer(rp, false);
 		return;
 	}
-	if (r == 0)
+	if (r == 0) {
+		if (!sso_share_take(rq, rp, l.c.org))
+			return;
 		r = logout_run(&l, text);
+		sso_share_return(rq, l.c.org);
+	}
 	if (r == -EPROTO && !sso_flow_limited(rq, rp, true)) {
 		sso_refuse_note(rq, &l.c, l.f.word, l.f.detail);
 		answer(rp, false);

@@ -7,6 +7,7 @@
 #include "browser.h"
 #include "html.h"
 #include "saml.h"
+#include "sso_share.h"
 
 /* A form's base64 has line ends as well. */
 #define RESPONSE_TEXT_MAX (BASE64_LEN(SAML_RESPONSE_MAX) * 21 / 20)
@@ -179,7 +180,10 @@ void saml_acs(struct request *rq, struct reply *rp)
 		sso_flow_no_connection(rq, rp, r);
 		return;
 	}
+	if (!sso_share_take(rq, rp, s.c.org))
+		return;
 	r = acs_run(&s);
+	sso_share_return(rq, s.c.org);
 	if (r == -EPROTO)
 		sso_flow_refuse(rq, rp, &s.c, s.f.word, s.f.detail);
 	else if (r < 0)
@@ -226,6 +230,8 @@ void saml_finish(struct request *rq, struct reply *rp)
 		sso_flow_no_connection(rq, rp, r);
 		return;
 	}
+	if (!sso_share_take(rq, rp, s.c.org))
+		return;
 	r = finish_run(&s, &said);
 	if (r == -EPROTO)
 		sso_flow_refuse(rq, rp, &s.c, s.f.word, s.f.detail);
@@ -233,6 +239,7 @@ void saml_finish(struct request *rq, struct reply *rp)
 		reply_errno(rp, r);
 	else
 		sso_flow_finish(rq, rp, &s.c, &s.a, &said);
+	sso_share_return(rq, s.c.org);
 }
 
 /* ---- our metadata ---------------------------------------------------------------------------- */
@@ -268,7 +275,7 @@ void saml_metadata(struct request *rq, struct reply *rp)
 {
 	_cleanup_(acs_release) struct acs s = {.rq = rq, .q = {.operation = "metadata"}};
 
-	if (sso_flow_limited(rq, rp, true))
+	if (!rq->again && sso_flow_limited(rq, rp, true))
 		return;
 	int r = store_tx(rq->db, STORE_READ, find_tx, &s);
 	if (r == 0 && s.c.type != SSO_SAML)
@@ -277,7 +284,10 @@ void saml_metadata(struct request *rq, struct reply *rp)
 		sso_flow_no_connection(rq, rp, r);
 		return;
 	}
+	if (!sso_share_take(rq, rp, s.c.org))
+		return;
 	r = saml_ask(rq, &s.c, &s.q, &s.answer, &s.f);
+	sso_share_return(rq, s.c.org);
 	if (r == -EPROTO)
 		page_error(rq, rp, 503, "No metadata",
 		    "The part of the service that speaks SAML does not answer: its administrator "

@@ -7,6 +7,7 @@
 #include "base/secret.h"
 #include "ratelimit.h"
 #include "sso_internal.h"
+#include "sso_share.h"
 
 #define DOMAIN_COLUMNS                                                                         \
 	"SELECT d.id, d.organization_id, d.connection_id, d.domain, d.challenge, d.proven_at," \
@@ -337,27 +338,40 @@ static int verify_store_tx(struct tx *t, struct act *a)
 	return r;
 }
 
+static int verify_run(struct verify *v)
+{
+	int r = act_do(&v->act, STORE_READ);
+
+	if (r < 0)
+		return r;
+	v->answer = sso_domain_check(&v->act.rq->central->config, v->d.domain, v->d.challenge);
+	if (v->answer != 0 && v->answer != -ENOENT)
+		return act_fail(&v->act, API_DNS_UNAVAILABLE, NULL);
+	v->act.fn = verify_store_tx;
+	r = act_do(&v->act, STORE_WRITE);
+	if (r == 0 && v->answer == -ENOENT)
+		r = act_fail(&v->act, API_DOMAIN_NOT_PROVEN,
+		    "There is no TXT record \"%s\" at _prism-challenge.%s.", v->d.challenge,
+		    v->d.domain);
+	return r;
+}
+
 void sso_domain_verify(struct request *rq, struct reply *rp)
 {
 	struct verify v = {.act = {.fn = verify_find_tx, .rq = rq, .status = 200}};
-	unsigned wait = ratelimit_take(RATELIMIT_DNS_USER, rq->who.name);
-	int r = wait ? act_fail(&v.act, API_TOO_MANY_REQUESTS,
-			   "Too many attempts: wait %u seconds.", wait)
-		     : act_do(&v.act, STORE_READ);
-	rp->retry_after = wait;
+	unsigned wait = rq->again ? 0 : ratelimit_take(RATELIMIT_DNS_USER, rq->who.name);
+	int r;
 
-	if (r == 0) {
-		v.answer = sso_domain_check(&rq->central->config, v.d.domain, v.d.challenge);
-		if (v.answer != 0 && v.answer != -ENOENT)
-			r = act_fail(&v.act, API_DNS_UNAVAILABLE, NULL);
+	if (wait) {
+		r = act_fail(
+		    &v.act, API_TOO_MANY_REQUESTS, "Too many attempts: wait %u seconds.", wait);
+	} else {
+		if (!sso_share_take(rq, rp, rq->org))
+			return;
+		r = verify_run(&v);
+		sso_share_return(rq, rq->org);
 	}
-	v.act.fn = verify_store_tx;
-	if (r == 0)
-		r = act_do(&v.act, STORE_WRITE);
-	if (r == 0 && v.answer == -ENOENT)
-		r = act_fail(&v.act, API_DOMAIN_NOT_PROVEN,
-		    "There is no TXT record \"%s\" at _prism-challenge.%s.", v.d.challenge,
-		    v.d.domain);
+	rp->retry_after = wait;
 	act_reply(&v.act, r, rp);
 }
 

@@ -8,6 +8,7 @@
 #include "html.h"
 #include "ratelimit.h"
 #include "sso_flow_internal.h"
+#include "sso_share.h"
 
 static const char sql_sweep[] = "DELETE FROM sso_attempts WHERE expires_at < $1";
 static const char sql_insert[] =
@@ -256,7 +257,7 @@ void sso_flow_start(struct request *rq, struct reply *rp)
 	const char *fresh = request_query(rq, "fresh");
 
 	/* A campus may have one address, and all its people begin their day at the same time. */
-	if (limited(rq, rp, RATELIMIT_SSO_START, true))
+	if (!rq->again && limited(rq, rp, RATELIMIT_SSO_START, true))
 		return;
 	int r = sso_flow_connection(rq, 0, &s.c);
 	if (r == 0)
@@ -264,10 +265,12 @@ void sso_flow_start(struct request *rq, struct reply *rp)
 	snprintf(
 	    s.a.return_to, sizeof(s.a.return_to), "%s", return_path(request_query(rq, "return")));
 	s.a.fresh = fresh && strcmp(fresh, "1") == 0;
-	if (r < 0)
+	if (r < 0) {
 		sso_flow_no_connection(rq, rp, r);
-	else
+	} else if (sso_share_take(rq, rp, s.c.org)) {
 		start(&s, rp);
+		sso_share_return(rq, s.c.org);
+	}
 	sso_attempt_clear(&s.a);
 	sso_connection_clear(&s.c);
 }

@@ -9,6 +9,7 @@
 #include "html.h"
 #include "ratelimit.h"
 #include "sso_flow_internal.h"
+#include "sso_share.h"
 
 #define DETAIL_MAX 200
 
@@ -263,8 +264,10 @@ void sso_flow_link_post(struct request *rq, struct reply *rp)
 	if (sso_flow_limited(rq, rp, false))
 		return;
 	int r = sso_flow_connection(rq, 0, &c);
-	if (r < 0)
+	if (r < 0) {
 		sso_flow_no_connection(rq, rp, r);
-	else
+	} else if (sso_share_take(rq, rp, c.org)) {
 		link_do(rq, rp, &c);
+		sso_share_return(rq, c.org);
+	}
 }

@@ -180,9 +180,26 @@ for word in stale_auth no_auth_time; do
 	login bad evil "fresh=1"
 	refused auth_time "I3.4 refused: a login that should be fresh, with $word"
 done
+# More of them than there are threads: another organization's people do not wait.
+api POST /organizations '{"slug": "abroad"}'
+api POST /organizations/abroad/sso-connections "$(jq -n --arg i "$OP" '{slug: "abroad", type: "oidc", issuer: $i,
+	client_id: "prism", enabled: true}')"
+b abroad /sso/abroad/start; tap $([ "$status" = 303 ]; echo $?) "S3.16 another organization has a connection"
 with token_slow
+behind=() pids=()
+for i in $(seq 9); do begin "slow$i" evil; behind+=("$back"); done
+begin bad evil
+for i in $(seq 9); do
+	curl -sS -k -o /dev/null -b "$T/jar.slow$i" --max-time 60 "$CENTRAL_URL${behind[i - 1]}" &
+	pids+=($!)
+done
+sleep 0.5
+took=$(curl -sS -k -o /dev/null -w '%{time_total} %{http_code}' --interface 127.0.77.1 "$CENTRAL_URL/sso/abroad/start")
+wait "${pids[@]}"
+[ "${took#* }" = 303 ] && [ "${took%%.*}" -lt 4 ]
+tap $? "S3.16 nine logins at a provider that does not answer leave a thread for another organization ($took)"
 began=$SECONDS
-login bad evil
+b bad "$back"
 refused provider_timeout "S3.16 refused: a token endpoint that takes its time"
 [ $((SECONDS - began)) -le 14 ]; tap $? "S3.16 within ten seconds"
 # While its provider is slow, an organization has one thread at a time; others go on.
