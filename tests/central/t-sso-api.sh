@@ -263,7 +263,17 @@ answers DOMAIN_NOT_PROVEN nxdomain
 answers DOMAIN_NOT_PROVEN nodata
 answers DOMAIN_NOT_PROVEN ok "prism-domain-verification=x"
 answers DOMAIN_NOT_PROVEN other-name
-for how in servfail refused garbage short lying-length loop wrong-id; do answers DNS_UNAVAILABLE $how; done
+for how in servfail refused short lying-length loop; do answers DNS_UNAVAILABLE $how; done
+# What is no answer is waited out: both kinds at once.
+claim slow.acme.com
+jq -n '{"_prism-challenge.acme.com": {how: "garbage"}, "_prism-challenge.slow.acme.com": {how: "wrong-id"}}' >"$dir/dns/zone.new" &&
+  mv "$dir/dns/zone.new" "$dir/dns/zone.json"
+curl -sS --unix-socket "$dir/http.sock" -X POST -H "Authorization: Bearer $token" "http://localhost$d/slow.acme.com/verify" >"$dir/slow" &
+slow=$!
+wants DNS_UNAVAILABLE "S3.18 the DNS answers garbage: DNS_UNAVAILABLE" POST $d/acme.com/verify
+wait "$slow"
+is "$(jq -r .error.code "$dir/slow")" DNS_UNAVAILABLE "S3.18 the DNS answers with a wrong id: DNS_UNAVAILABLE"
+ask DELETE $d/slow.acme.com
 is "$(sql "SELECT proven_at FROM sso_domains WHERE domain = 'acme.com'")" 0 "S3.18 none of these proves it"
 : >"$dir/dns/asked"
 answers 200 tcp
