@@ -28,13 +28,16 @@ must() { # a step whose failure makes the rest meaningless
   exit 1
 }
 
-quick_tests() { echo tests/{unit,nss,pam,sync,central,cli}/t_*.c tests/{unit,nss,pam,sync,central,cli,packages}/t-*.sh; }
+quick_tests() { echo tests/{unit,nss,pam,sync,central,saml,cli}/t_*.c tests/{unit,nss,pam,sync,central,saml,cli,packages}/t-*.sh; }
+
+# Most tests wait for something most of the time: one more at once than there are processors.
+many() { TEST_JOBS=$((jobs + 1)) run "$@"; }
 
 run() { tests/run $(for f in "$@"; do [ -e "$f" ] && echo "$f"; done) | sed '$d'; }
 
 asan() {
   must make --no-print-directory -j"$jobs" B="$B/san" SAN=1 WERROR=1 CFLAGS='-O1 -g' tests
-  ASAN_OPTIONS=${ASAN_OPTIONS:-} B=$B/san run $(quick_tests)
+  ASAN_OPTIONS=${ASAN_OPTIONS:-} B=$B/san many $(quick_tests)
 }
 
 no_secrets() {
@@ -47,7 +50,7 @@ lab() {
 
 part deps "what the build and the tests need" must packaging/install-deps.sh
 part build "everything, warnings are errors" must make --no-print-directory -j"$jobs" WERROR=1 tests
-part quick "unit, NSS, PAM, agent, service and command line" run $(quick_tests)
+part quick "unit, NSS, PAM, agent, service and command line" many $(quick_tests)
 part links "what each artefact links and exports" run tests/check-links.sh
 part lint "style" run tests/lint.sh
 part asan "the same under ASan and UBSan" asan

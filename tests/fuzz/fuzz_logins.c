@@ -66,7 +66,7 @@ static void begun(struct logins *l, const uint8_t *data, size_t size)
 /* The page with the code would be painted by another process: here there is none with one. */
 static void begun_plainly(struct logins *l)
 {
-	static const uint8_t ok[] = "\0\0\0\0\0\0\13\0https://p/d\0\0\2\0AB";
+	static const uint8_t ok[] = "\0\0\0\0\0\0\20\0https://p/device\0\0\2\0AB";
 
 	begun(l, ok, sizeof(ok) - 1);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "prism-central/html.h"
 #include "prism-central/http_internal.h"
+#include "prism-central/oauth.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -18,6 +19,10 @@ void park_remove(struct job *j)
 }
 
 void page_of_error(struct request *rq, struct reply *rp)
+{
+}
+
+void oauth_of_error(const struct request *rq, struct reply *rp)
 {
 }
 

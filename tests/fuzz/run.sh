@@ -27,17 +27,18 @@ status=$?
 say "$status" "STYLE 24 everything compiles for libFuzzer"
 
 archives=("$out"/libapi.a "$out"/libfeed.a "$out"/libagent.a "$out"/libaccess.a "$out"/libsnapshot.a "$out"/libbase.a)
-for target in tests/fuzz/canary.c tests/fuzz/fuzz_*.c; do
-  name=$(basename "$target" .c)
+
+# Build one target and run it: leaves NAME.verdict, "STATUS TEXT", and NAME.log.
+fuzz() { # TARGET
+  local name work with seeds status runs
+  name=$(basename "$1" .c) work=$out/corpus-$(basename "$1" .c)
   # A target that tests a part of a program names its archive: /* with: prism-sync.a */
-  with=$(sed -n 's,^/\* with: \(.*\) \*/$,\1,p' "$target")
+  with=$(sed -n 's,^/\* with: \(.*\) \*/$,\1,p' "$1")
   if ! clang -std=gnu17 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
-    -Ilib -I. $flags -o "$out/$name" "$target" ${with:+"$out/$with"} "${archives[@]}" $libs 2>"$out/$name.log"; then
-    sed 's/^/# /' "$out/$name.log" | head -n 20
-    say 1 "STYLE 24 $name builds"
-    continue
+    -Ilib -I. $flags -o "$out/$name" "$1" ${with:+"$out/$with"} "${archives[@]}" $libs 2>"$out/$name.log"; then
+    echo "1 STYLE 24 $name builds" >"$out/$name.verdict"
+    return
   fi
-  work=$out/corpus-$name
   mkdir -p "$work"
   seeds=tests/fuzz/corpus/${name#fuzz_}
   [ -d "$seeds" ] || seeds=
@@ -46,11 +47,27 @@ for target in tests/fuzz/canary.c tests/fuzz/fuzz_*.c; do
   status=$?
   runs=$(sed -n 's/^Done \([0-9]*\) runs.*/\1/p' "$out/$name.log")
   if [ "$name" = canary ]; then
-    say $([ "$status" -ne 0 ]; echo $?) "STYLE 24 the fuzzer finds the planted fault"
+    echo "$([ "$status" -ne 0 ]; echo $?) STYLE 24 the fuzzer finds the planted fault" >"$out/$name.verdict"
   else
-    [ "$status" -eq 0 ] || tail -n 30 "$out/$name.log" | sed 's/^/# /'
-    say "$status" "STYLE 24 $name: ${runs:-0} runs in $seconds s without a fault"
+    echo "$status STYLE 24 $name: ${runs:-0} runs in $seconds s without a fault" >"$out/$name.verdict"
   fi
+}
+
+rm -f "$out"/*.verdict
+jobs=$(nproc) running=0
+targets=(tests/fuzz/canary.c tests/fuzz/fuzz_*.c)
+for target in "${targets[@]}"; do
+  fuzz "$target" &
+  running=$((running + 1))
+  [ "$running" -lt "$jobs" ] || { wait -n; running=$((running - 1)); }
+done
+wait
+
+for target in "${targets[@]}"; do
+  name=$(basename "$target" .c) status=1 text="STYLE 24 $name ran"
+  [ ! -s "$out/$name.verdict" ] || read -r status text <"$out/$name.verdict"
+  [ "$status" -eq 0 ] || tail -n 30 "$out/$name.log" | sed 's/^/# /'
+  say "$status" "$text"
 done
 echo "1..$n"
 exit $bad
