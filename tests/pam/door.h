@@ -9,6 +9,7 @@
 #include <security/pam_ext.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -226,6 +227,7 @@ __attribute__((unused)) static void door_open(void)
 	fd = door_socket(in_dir("agent.sock"));
 	door_pid = fork();
 	if (door_pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		alarm(60);
 		door_loop(fd);
 	}
