@@ -37,6 +37,9 @@ static const char sql_put_certificate[] =
 static const char sql_put_sp_key[] = "UPDATE sso_connections SET sp_key = $2 WHERE id = $1";
 static const char sql_users[] =
     "SELECT DISTINCT user_id FROM sso_identities WHERE connection_id = $1 ORDER BY user_id";
+static const char sql_end_identities[] =
+    "UPDATE sso_identities SET auth_at = 0, refresh_token = NULL, refresh_due = 0"
+    " WHERE connection_id = $1";
 static const char sql_delete_identities[] = "DELETE FROM sso_identities WHERE connection_id = $1";
 static const char sql_delete_attempts[] = "DELETE FROM sso_attempts WHERE connection_id = $1";
 static const char sql_delete_seen[] = "DELETE FROM sso_seen WHERE connection_id = $1";
@@ -357,15 +360,30 @@ static int touch_users(struct tx *t, int64_t org, const struct buf *users)
 	return r;
 }
 
-/* What a connection vouches for counts while it is enabled. */
-static int switched(struct tx *t, const struct request *rq, const struct sso_connection *c)
+/*
+ * What a connection vouches for counts while it is enabled, and while its provider is the one that
+ * has said it: another one must not even get the refresh tokens.
+ */
+static int switched(
+    struct tx *t, const struct request *rq, const struct sso_connection *c, bool moved)
 {
 	_cleanup_buf_ struct buf users = BUF_INIT(USERS_MAX);
-	int r = c->enabled ? 0 : sso_end_connection(t, c->id, rq->now);
+	int r = c->enabled && !moved ? 0 : sso_end_connection(t, c->id, rq->now);
 
+	if (r == 0 && moved)
+		r = tx_exec(t, sql_end_identities, "i", c->id);
 	if (r == 0)
 		r = users_of(t, c->id, &users);
 	return r ? r : touch_users(t, c->org, &users);
+}
+
+/* Nor the secret: it belongs to the provider that it was agreed on with. */
+static int moved_check(struct act *a, const struct sso_values *v)
+{
+	if (!v->c.has_secret || v->secret)
+		return 0;
+	return act_fail(a, API_INVALID_VALUE,
+	    "Another \"issuer\" needs its own \"client_secret\": null for none.");
 }
 
 static int certificate_stored(struct tx *t, int64_t id)
@@ -390,13 +408,18 @@ static int patch_tx(struct tx *t, struct act *a)
 	if (r < 0)
 		return r;
 	bool before = v->c.enabled;
+	char issuer[SSO_URL_MAX];
+	memcpy(issuer, v->c.issuer, sizeof(issuer));
 	r = certificate_stored(t, v->c.id);
 	if (r >= 0)
 		r = sso_values_apply(t, a, v, r);
+	bool moved = issuer[0] && strcmp(issuer, v->c.issuer) != 0;
+	if (r == 0 && moved)
+		r = moved_check(a, v);
 	if (r == 0)
 		r = put_settings(t, a->rq, &v->c);
-	if (r == 0 && before != v->c.enabled)
-		r = switched(t, a->rq, &v->c);
+	if (r == 0 && (moved || before != v->c.enabled))
+		r = switched(t, a->rq, &v->c, moved);
 	return r ? r : stored(t, a, v, "sso.connection.update");
 }
 

@@ -393,6 +393,18 @@ token=$adam
 sql "UPDATE sessions SET identity_id = 900 WHERE id = (SELECT MAX(id) FROM sessions WHERE user_id = (SELECT id FROM users WHERE username = 'adam'))"
 wants 204 "S3.17 unlinked" DELETE $v/me/identities/900
 is "$(sql "SELECT COUNT(*) FROM sessions WHERE identity_id = 900 AND revoked_at = 0")" 0 "S3.17 what it opened ends"
+identity 903 adam
+sql "UPDATE sso_identities SET refresh_token = 'sealed', refresh_due = 1, auth_at = 5 WHERE id = 903;
+  UPDATE sessions SET identity_id = 903 WHERE id = (SELECT MAX(id) FROM sessions WHERE user_id = (SELECT id FROM users WHERE username = 'out'))"
+token=$olga
+wants INVALID_VALUE "S3.19 another provider does not get the first one's secret" PATCH $c/acme-oidc '{"issuer":"https://evil.org"}'
+is "$(sql "SELECT issuer FROM sso_connections WHERE slug = 'acme-oidc'")" https://idp.acme.com/ "S3.19 nothing is changed"
+wants 200 "S3.17 with a secret of its own" PATCH $c/acme-oidc '{"issuer":"https://login.acme.com","client_secret":"hush-in-plain-sight"}'
+is "$(sql "SELECT COALESCE(refresh_token, 'none') || auth_at || refresh_due || (SELECT COUNT(*) FROM sessions WHERE identity_id = 903 AND revoked_at = 0)
+  FROM sso_identities WHERE id = 903")" none000 "S3.17 it gets no refresh token, and what the first one has said is over"
+wants 200 "S3.17 back again" PATCH $c/acme-oidc '{"issuer":"https://idp.acme.com/","client_secret":"hush-in-plain-sight"}'
+sql "DELETE FROM sso_identities WHERE id = 903"
+token=$adam
 identity 901 adam
 sql "UPDATE users SET password = NULL WHERE username = 'adam'; UPDATE ssh_keys SET state = 'revoked'"
 wants CONFLICT "S3.17 the only way in stays" DELETE $v/me/identities/901
