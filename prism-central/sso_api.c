@@ -22,6 +22,7 @@ static const char sql_unlinked[] =
     " AND NOT EXISTS (SELECT 1 FROM sso_domains d JOIN emails e ON e.user_id = u.id AND"
     " e.verified_at > 0 AND e.canonical LIKE '%@' || d.domain WHERE d.connection_id = $2"
     " AND d.proven_at > 0)";
+static const char sql_count[] = "SELECT COUNT(*) FROM sso_connections WHERE organization_id = $1";
 static const char sql_insert[] =
     "INSERT INTO sso_connections (id, organization_id, slug, name, type, issuer, default_role_id,"
     " sp_certificate, created_at, created_by, updated_at)"
@@ -274,6 +275,18 @@ static int stored(struct tx *t, struct act *a, struct sso_values *v, const char 
 
 /* ---- create ---------------------------------------------------------------------------------- */
 
+static int count(struct tx *t, int64_t org, int64_t *ret)
+{
+	_cleanup_rows_ struct rows *r = NULL;
+	int n = tx_query(t, sql_count, "i", &r, org);
+
+	if (n == 0)
+		n = rows_next(r);
+	if (n > 0)
+		*ret = row_int(r, 0);
+	return n < 0 ? n : 0;
+}
+
 static int post_tx(struct tx *t, struct act *a)
 {
 	struct connection_act *p = (struct connection_act *)a;
@@ -286,7 +299,13 @@ static int post_tx(struct tx *t, struct act *a)
 	snprintf(v->c.name, sizeof(v->c.name), "%s", p->slug);
 	if (p->type == SSO_OIDC)
 		snprintf(v->c.scopes, sizeof(v->c.scopes), SSO_SCOPES_TEXT);
-	int r = sso_values_apply(t, a, v, false);
+	int64_t have = 0;
+	int r = count(t, v->c.org, &have);
+	if (r == 0 && have >= SSO_CONNECTIONS_MAX)
+		return act_fail(a, API_CONFLICT, "An organization has at most %d connections.",
+		    SSO_CONNECTIONS_MAX);
+	if (r == 0)
+		r = sso_values_apply(t, a, v, false);
 	if (r == 0)
 		r = tx_exec(t, sql_insert, "iissssisii", v->c.id, v->c.org, v->c.slug, v->c.name,
 		    p->type == SSO_SAML ? "saml" : "oidc", v->c.issuer, v->c.default_role,

@@ -17,6 +17,7 @@
 static const char sql_get[] = DOMAIN_COLUMNS "WHERE d.domain = $1";
 static const char sql_list[] = DOMAIN_COLUMNS
     "WHERE d.organization_id = $1 AND ($2 = 0 OR d.connection_id = $2) ORDER BY d.domain";
+static const char sql_count[] = "SELECT COUNT(*) FROM sso_domains WHERE organization_id = $1";
 static const char sql_insert[] =
     "INSERT INTO sso_domains (id, organization_id, connection_id, domain, challenge, created_at,"
     " created_by) VALUES ($1, $2, $3, $4, $5, $6, $7)";
@@ -145,18 +146,41 @@ static int claim_end(struct tx *t, const struct request *rq, const struct domain
 	return r ? r : audit(t, rq, "sso.domain.delete", d->domain, d->slug);
 }
 
-int sso_domain_claim(struct tx *t, struct act *a, const struct sso_connection *c, const char *text)
+static int room(struct tx *t, struct act *a, int64_t org)
 {
-	char domain[SSO_DOMAIN_MAX + 1], challenge[128];
-	struct domain d;
+	_cleanup_rows_ struct rows *r = NULL;
+	int n = tx_query(t, sql_count, "i", &r, org);
 
+	if (n == 0)
+		n = rows_next(r);
+	if (n < 0)
+		return n;
+	return row_int(r, 0) < SSO_CLAIMS_MAX
+		   ? 0
+		   : act_fail(a, API_CONFLICT, "An organization claims at most %d domains.",
+			 SSO_CLAIMS_MAX);
+}
+
+static int claim_name(struct act *a, const char *text, char domain[SSO_DOMAIN_MAX + 1])
+{
 	if (!text || !sso_domain_canonical(text, domain))
 		return act_fail(a, API_INVALID_VALUE,
 		    "\"%.80s\" is no domain: it looks like acme.com.", text ? text : "");
 	if (is_public_mail(domain))
 		return act_fail(a, API_INVALID_VALUE,
 		    "%s belongs to everybody who has an address there.", domain);
-	int r = domain_get(t, domain, &d);
+	return 0;
+}
+
+int sso_domain_claim(struct tx *t, struct act *a, const struct sso_connection *c, const char *text)
+{
+	char domain[SSO_DOMAIN_MAX + 1], challenge[128];
+	struct domain d;
+	int r = claim_name(a, text, domain);
+
+	if (r < 0)
+		return r;
+	r = domain_get(t, domain, &d);
 	if (r == 0 && d.connection == c->id)
 		return 0;
 	if (r == 0 && !yields(&d, c->org, a->rq->now))
@@ -164,6 +188,8 @@ int sso_domain_claim(struct tx *t, struct act *a, const struct sso_connection *c
 	if (r == 0)
 		r = claim_end(t, a->rq, &d);
 	if (r == 0 || r == -ENOENT)
+		r = room(t, a, c->org);
+	if (r == 0)
 		r = challenge_make(challenge);
 	if (r == 0)
 		r = tx_exec(t, sql_insert, "iiissii", store_new_id(), c->org, c->id, domain,

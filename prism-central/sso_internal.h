@@ -6,6 +6,9 @@
 #include "role.h"
 #include "sso.h"
 
+#define SSO_CONNECTIONS_MAX 50	/* of an organization: slugs are everybody's */
+#define SSO_CLAIMS_MAX	    500 /* domains of an organization: so are they, for a while */
+
 #define SSO_DOMAIN_MAX 236 /* with "_prism-challenge." before it, 253 */
 
 /*

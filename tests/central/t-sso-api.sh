@@ -309,6 +309,19 @@ wants 204 "S3.18 given up" DELETE $d/acme.info
 wants 200 "S3.18 the rest" GET $d
 is "$(get 'map(.domain) | join(" ")')" "acme.com" "S3.18 stays"
 
+# What everybody shares is not one organization's: names of connections, and domains for three days.
+sql "INSERT INTO sso_domains (id, organization_id, connection_id, domain, challenge, created_at, created_by)
+  WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+  SELECT i, c.organization_id, c.id, 'd' || i || '.test', 'x', 1, c.created_by FROM n, sso_connections c WHERE c.slug = 'acme-oidc'"
+claim more.example; is "$(code)" CONFLICT "S3.18 an organization does not claim domains without end"
+claim acme.com; is "$status" 200 "S3.18 those that it has are its own"
+sql "DELETE FROM sso_domains WHERE id <= 500"
+sql "INSERT INTO sso_connections (id, organization_id, slug, name, type, issuer, default_role_id, created_at, created_by, updated_at)
+  WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50)
+  SELECT i, c.organization_id, 'many-' || i, 'x', 'oidc', '', c.default_role_id, 1, c.created_by, 1 FROM n, sso_connections c WHERE c.slug = 'acme-oidc'"
+wants CONFLICT "S3.17 nor does it make connections without end" POST $c '{"slug":"more","type":"oidc"}'
+sql "DELETE FROM sso_connections WHERE id <= 50"
+
 for _ in $(seq 60); do ask POST $d/acme.com/verify; [ "$status" = 429 ] && break; done
 is "$(code)" TOO_MANY_REQUESTS "S3.18 nobody asks the DNS without end"
 
