@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include "oidc.h"
@@ -77,45 +76,6 @@ static void map_email(const struct sso_connection *c, const json_t *claims, cons
 	ret->email_verified = email_verified(c, from);
 }
 
-/* "Alice@uni.edu" is alice: what cannot be a username here is left out. */
-static void map_username(const char *s, struct sso_assertion *ret)
-{
-	char name[USERNAME_MAX + 1];
-	size_t n = strcspn(s, "@");
-
-	if (n >= sizeof(name))
-		return;
-	for (size_t i = 0; i < n; i++)
-		name[i] = (char)(isascii(s[i]) ? tolower((unsigned char)s[i]) : '?');
-	name[n] = '\0';
-	if (username_valid(name))
-		memcpy(ret->username, name, n + 1);
-}
-
-static bool role_allowed(const struct sso_connection *c, const char *role)
-{
-	for (size_t i = 0; i < json_array_size(c->allowed_roles); i++) {
-		const char *s = json_string_value(json_array_get(c->allowed_roles, i));
-		if (s && strcmp(s, role) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Of several, the first that the connection allows. */
-static void map_role(const struct sso_connection *c, const json_t *v, struct sso_assertion *ret)
-{
-	const char *role = json_string_value(v);
-
-	for (size_t i = 0; !role && i < json_array_size(v); i++) {
-		const char *s = json_string_value(json_array_get(v, i));
-		if (s && role_allowed(c, s))
-			role = s;
-	}
-	if (role && strlen(role) < sizeof(ret->role))
-		snprintf(ret->role, sizeof(ret->role), "%s", role);
-}
-
 void oidc_map(const struct sso_connection *c, const json_t *claims, const json_t *more,
     struct sso_assertion *ret)
 {
@@ -128,9 +88,9 @@ void oidc_map(const struct sso_connection *c, const json_t *claims, const json_t
 	from = more;
 	s = json_string_value(value_of(c, "username", claims, &from));
 	if (s)
-		map_username(s, ret);
+		sso_assertion_username(ret, s);
 	from = more;
-	map_role(c, value_of(c, "role", claims, &from), ret);
+	sso_assertion_role(ret, c, value_of(c, "role", claims, &from));
 }
 
 bool oidc_scope_has(const struct sso_connection *c, const char *word)

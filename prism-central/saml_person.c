@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,45 +61,6 @@ static void map_email(const struct sso_connection *c, const json_t *answer,
 	ret->email_verified = true;
 }
 
-/* "Alice@uni.edu" is alice: what cannot be a username here is left out. */
-static void map_username(const char *s, struct sso_assertion *ret)
-{
-	char name[USERNAME_MAX + 1];
-	size_t n = strcspn(s, "@");
-
-	if (n >= sizeof(name))
-		return;
-	for (size_t i = 0; i < n; i++)
-		name[i] = (char)(isascii(s[i]) ? tolower((unsigned char)s[i]) : '?');
-	name[n] = '\0';
-	if (username_valid(name))
-		memcpy(ret->username, name, n + 1);
-}
-
-static bool role_allowed(const struct sso_connection *c, const char *role)
-{
-	for (size_t i = 0; i < json_array_size(c->allowed_roles); i++) {
-		const char *s = json_string_value(json_array_get(c->allowed_roles, i));
-		if (s && strcmp(s, role) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Of several, the first that the connection allows. */
-static void map_role(
-    const struct sso_connection *c, const json_t *values, struct sso_assertion *ret)
-{
-	for (size_t i = 0; i < json_array_size(values); i++) {
-		const char *s = json_string_value(json_array_get(values, i));
-
-		if (s && role_allowed(c, s) && strlen(s) < sizeof(ret->role)) {
-			snprintf(ret->role, sizeof(ret->role), "%s", s);
-			return;
-		}
-	}
-}
-
 static int copy(const json_t *answer, const char *name, char *out, size_t size)
 {
 	const char *s = json_string_value(json_object_get(answer, name));
@@ -130,8 +90,8 @@ int saml_person(const struct sso_connection *c, const json_t *answer, struct sso
 		snprintf(a.name, sizeof(a.name), "%s", s);
 	s = first_of(c, "username", attributes);
 	if (s)
-		map_username(s, &a);
-	map_role(c, values_of(c, "role", attributes), &a);
+		sso_assertion_username(&a, s);
+	sso_assertion_role(&a, c, values_of(c, "role", attributes));
 	*ret = a;
 	return 0;
 }

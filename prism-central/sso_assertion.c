@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include "sso_flow.h"
 
@@ -52,4 +54,44 @@ int sso_assertion_unpack(const char *text, struct sso_assertion *ret)
 		return -EBADMSG;
 	*ret = a;
 	return 0;
+}
+
+/* ---- what providers call things -------------------------------------------------------------- */
+
+void sso_assertion_username(struct sso_assertion *a, const char *s)
+{
+	char name[USERNAME_MAX + 1];
+	size_t n = strcspn(s, "@");
+
+	if (n >= sizeof(name))
+		return;
+	for (size_t i = 0; i < n; i++)
+		name[i] = (char)(isascii(s[i]) ? tolower((unsigned char)s[i]) : '?');
+	name[n] = '\0';
+	if (username_valid(name))
+		memcpy(a->username, name, n + 1);
+}
+
+static bool role_allowed(const struct sso_connection *c, const char *role)
+{
+	for (size_t i = 0; i < json_array_size(c->allowed_roles); i++) {
+		const char *s = json_string_value(json_array_get(c->allowed_roles, i));
+		if (s && strcmp(s, role) == 0)
+			return true;
+	}
+	return false;
+}
+
+void sso_assertion_role(
+    struct sso_assertion *a, const struct sso_connection *c, const json_t *value)
+{
+	const char *role = json_string_value(value);
+
+	for (size_t i = 0; !role && i < json_array_size(value); i++) {
+		const char *s = json_string_value(json_array_get(value, i));
+		if (s && role_allowed(c, s))
+			role = s;
+	}
+	if (role && strlen(role) < sizeof(a->role))
+		snprintf(a->role, sizeof(a->role), "%s", role);
 }

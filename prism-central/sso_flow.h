@@ -69,6 +69,12 @@ int sso_attempt_fill(struct tx *t, const struct request *rq, int64_t id, const c
 char *sso_assertion_pack(const struct sso_assertion *a);
 /* 0; -EBADMSG for anything else; -ENOMEM. */
 int sso_assertion_unpack(const char *text, struct sso_assertion *ret);
+/* "Alice@uni.edu" is alice: what cannot be a username here is left out. */
+void sso_assertion_username(struct sso_assertion *a, const char *s);
+/* A role, or several: then the first that the connection allows. sso_login() asks whether it does.
+ */
+void sso_assertion_role(
+    struct sso_assertion *a, const struct sso_connection *c, const json_t *value);
 /* Note what was taken once. 0; -EEXIST: it was before; -errno. */
 int sso_seen(struct tx *t, int64_t connection, const char *what, int64_t expires_at, int64_t now);
 
