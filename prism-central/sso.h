@@ -18,6 +18,7 @@
  * - Who has logged in through a provider has the rights of their roles, in the whole deployment,
  * and never those of a superadmin (authz.c): whoever manages a connection could be anybody linked
  * to it. Nor does such a login add a key or password to a superadmin's account.
+ *   Through a provider, another one's logins are neither unlinked nor added to.
  * - auto_provision makes an account where there is none, once, and at the first login a membership
  *   of the organization with default_role, or the role that the mapped claim names if allowed_roles
  *   has it. Each account uses up an id, so there is a limit to those that an organization's

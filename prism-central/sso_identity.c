@@ -12,8 +12,12 @@ static const char sql_list[] =
     " FROM sso_identities i JOIN sso_connections c ON c.id = i.connection_id"
     " WHERE i.user_id = $1 ORDER BY c.slug, i.id";
 static const char sql_get[] =
-    "SELECT i.organization_id, c.slug, i.issuer, i.subject FROM sso_identities i"
+    "SELECT i.organization_id, c.slug, i.issuer, i.subject, c.id FROM sso_identities i"
     " JOIN sso_connections c ON c.id = i.connection_id WHERE i.id = $1 AND i.user_id = $2";
+/* A login at this connection, where the session's own login is another's. */
+static const char sql_foreign[] =
+    "SELECT 1 FROM sso_identities i WHERE i.user_id = $1 AND i.connection_id = $2 AND NOT EXISTS"
+    " (SELECT 1 FROM sso_identities s WHERE s.id = $3 AND s.connection_id = $2)";
 static const char sql_delete[] = "DELETE FROM sso_identities WHERE id = $1";
 /* Ways into the account beside this identity: a password, a key, another provider. */
 static const char sql_other_way[] =
@@ -71,8 +75,29 @@ static int other_way(struct tx *t, int64_t user, int64_t identity)
 	return n < 0 ? n : rows_next(r);
 }
 
+/*
+ * One provider must not take the place of another: whoever speaks for the account through this one
+ * could make somebody else's login there count as its owner's, and as fresh.
+ */
+static int may_touch(struct tx *t, struct act *a, int64_t connection, const char *slug)
+{
+	const struct principal *who = &a->rq->who;
+	_cleanup_rows_ struct rows *r = NULL;
+
+	if (!who->identity)
+		return 0;
+	int n = tx_query(t, sql_foreign, "iii", &r, who->id, connection, who->identity);
+	if (n == 0)
+		n = rows_next(r);
+	return n <= 0 ? n
+		      : act_fail(a, API_FORBIDDEN,
+			    "This account has a login through %s: log in by it, by password or by "
+			    "key to change that.",
+			    slug);
+}
+
 struct identity {
-	int64_t id, org;
+	int64_t id, org, connection;
 	char slug[SLUG_MAX + 1];
 	char issuer[SSO_URL_MAX], subject[SSO_SUBJECT_MAX + 1];
 };
@@ -92,6 +117,7 @@ static int find(struct tx *t, struct act *a, struct identity *ret)
 	row_copy(r, 1, ret->slug, sizeof(ret->slug));
 	row_copy(r, 2, ret->issuer, sizeof(ret->issuer));
 	row_copy(r, 3, ret->subject, sizeof(ret->subject));
+	ret->connection = row_int(r, 4);
 	return 0;
 }
 
@@ -101,6 +127,8 @@ static int delete_tx(struct tx *t, struct act *a)
 	int64_t user = a->rq->who.id;
 	int r = find(t, a, &i);
 
+	if (r == 0)
+		r = may_touch(t, a, i.connection, i.slug);
 	if (r == 0)
 		r = other_way(t, user, i.id);
 	if (r == 0)
@@ -152,6 +180,8 @@ static int post_tx(struct tx *t, struct act *a)
 
 	if (r == -ENOENT || (r == 0 && !c.enabled))
 		return act_fail(a, API_SSO_NOT_FOUND, NULL);
+	if (r == 0)
+		r = may_touch(t, a, c.id, c.slug);
 	if (r == 0)
 		r = ticket_make(t, a, c.id, ticket);
 	if (r == 0)

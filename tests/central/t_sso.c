@@ -722,6 +722,45 @@ TEST("S3.17 a ticket to link an account is good once, for ten minutes, for its c
 	}
 }
 
+/* A session that was opened by a login at this connection. */
+static void through(const struct person *p, const char *slug)
+{
+	char text[300];
+
+	snprintf(text, sizeof(text),
+	    "UPDATE sessions SET identity_id = COALESCE((SELECT i.id FROM sso_identities i JOIN"
+	    " sso_connections c ON c.id = i.connection_id WHERE c.slug = '%s' AND i.user_id ="
+	    " %lld), 0) WHERE user_id = %lld",
+	    slug, (long long)p->id, (long long)p->id);
+	sql(text);
+}
+
+static const char *link_at(const struct person *p, const char *slug)
+{
+	return outcome(HTTP_POST, p->token, "me/identities", json_pack("{ss}", "connection", slug));
+}
+
+TEST("I3.4 one provider does not put somebody else in another one's place")
+{
+	char path[64];
+	stage();
+	login((struct said){.subject = "a", .link = alice.id});
+	through(&alice, "acme-idp");
+	/* the first login at another one, and another at the same */
+	EXPECT_STR(link_at(&alice, "other-idp"), "201");
+	EXPECT_STR(link_at(&alice, "acme-idp"), "201");
+	struct sso_result r =
+	    login((struct said){.connection = other, .subject = "b", .link = alice.id});
+	snprintf(path, sizeof(path), "me/identities/%lld", (long long)r.identity);
+	EXPECT_STR(link_at(&alice, "other-idp"), "FORBIDDEN");
+	EXPECT_STR(outcome(HTTP_DELETE, alice.token, path, NULL), "FORBIDDEN");
+	through(&alice, "none"); /* a password */
+	EXPECT_STR(link_at(&alice, "other-idp"), "201");
+	through(&alice, "other-idp");
+	EXPECT_STR(link_at(&alice, "acme-idp"), "FORBIDDEN");
+	EXPECT_STR(outcome(HTTP_DELETE, alice.token, path, NULL), "204");
+}
+
 TEST("S3.17 whoever takes an account back takes back what was begun to be linked to it")
 {
 	stage();
