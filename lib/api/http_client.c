@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "api/address.h"
@@ -305,6 +306,17 @@ static const char *proxy_in_use(const struct http_client *c)
 	return NULL;
 }
 
+/* RFC 6761 section 6.3: "localhost" and what is below it, however it is written. */
+static bool name_is_local(const char *host)
+{
+	static const char local[] = "localhost";
+	size_t n = strlen(host), len = strlen(local);
+
+	n -= n > 0 && host[n - 1] == '.';
+	return n >= len && strncasecmp(host + n - len, local, len) == 0 &&
+	       (n == len || host[n - len - 1] == '.');
+}
+
 /* The proxy would connect to an address that the caller may not name. */
 static bool host_is_private(const struct http_client *c)
 {
@@ -313,7 +325,7 @@ static bool host_is_private(const struct http_client *c)
 	char name[INET6_ADDRSTRLEN];
 	size_t n = strlen(c->host);
 
-	if (c->loopback)
+	if (c->loopback || name_is_local(c->host))
 		return true;
 	if (inet_pton(AF_INET, c->host, &in.sin_addr) == 1)
 		return !address_is_public((struct sockaddr *)&in);

@@ -314,7 +314,15 @@ TEST("I3.2 where only public addresses are allowed, this machine is not connecte
 	c.options.proxy = "http://127.0.0.1:1";
 	call_run(&c, NULL);
 	EXPECT_INT(c.result, -EACCES);
-	c.options.url = "https://idp.example.edu";
+	/* Nor for a name of the proxy's own machine. */
+	static const char *const own[] = {"https://LOCALHOST", "https://localhost.",
+	    "https://a.LocalHost", "https://a.localhost.:8443", "https://127.1"};
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		c.options.url = own[i];
+		call_run(&c, NULL);
+		EXPECT_INT(c.result, -EACCES);
+	}
+	c.options.url = "https://notlocalhost.example.edu";
 	call_run(&c, NULL);
 	EXPECT_INT(c.result, -ECONNREFUSED);
 	http_response_free(&c.rp);
