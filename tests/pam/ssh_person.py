@@ -4,7 +4,7 @@
 
 Runs the command in a terminal of its own, writes all that is shown to standard output, and gives
 one of the answers (separated by commas; an empty one is Enter alone) to each prompt, which is text
-that ends in ": " with nothing behind it. Exits as the command does; 124 if it takes longer.
+that ends in ": " with nothing behind it; "none" is somebody who goes away: the first prompt stays unanswered. Exits as the command does; 124 if it takes longer.
 """
 import os
 import pty
@@ -15,7 +15,7 @@ import time
 
 def main():
     limit = time.monotonic() + float(sys.argv[1])
-    answers = sys.argv[2].split(",")
+    answers = [] if sys.argv[2] == "none" else sys.argv[2].split(",")
     child, terminal = pty.fork()
     if child == 0:
         os.execvp(sys.argv[3], sys.argv[3:])

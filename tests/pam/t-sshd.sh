@@ -127,7 +127,7 @@ person() {
   local user=$1 answers=$2
   shift 2
   env -i PATH=/usr/bin:/bin HOME="$T" LC_ALL="${LOCALE:-C.UTF-8}" TERM=xterm \
-    python3 tests/pam/ssh_person.py 30 "$answers" ssh -p 2222 -F none -o StrictHostKeyChecking=no \
+    python3 tests/pam/ssh_person.py "${PATIENCE:-30}" "$answers" ssh -p 2222 -F none -o StrictHostKeyChecking=no \
     -o UserKnownHostsFile=/dev/null "$@" "$user@127.0.0.1" 'echo shell of $(id -un)' >"$T/shown" 2>&1
 }
 sso() { person alice "$1" -o PubkeyAuthentication=no "${@:2}"; }
@@ -206,6 +206,23 @@ check "I3.3 agent dead: a sentence at once, and no password asked" \
   eval 'within 0 2500 sso "" ; shows "agent does not answer" && ! shows assword && ! shell'
 agent other 0
 check "I3.3 somebody else's approval opens nothing" eval '! sso ",," && shows "not for the account that asked" && ! shell'
+
+# ---- who goes away at the prompt ------------------------------------------------------------------
+
+# The agent's socket and one for each connection to it.
+held() { find "/proc/$agent_child/fd" -lname 'socket:*' | wc -l; }
+held_becomes() { for _ in $(seq 40); do [ "$(held)" = "$1" ] && return; sleep 0.05; done; return 1; }
+agent approve 60000
+PATIENCE=5 sso none &
+person_child=$!
+check "I3.3 while the code is shown, the connection to the agent is open, which is the login's life" held_becomes 2
+kill "$(pgrep -f 'ssh -p 2222 ' | head -n 1)"
+wait "$person_child" 2>/dev/null
+check "I3.3 a client that hangs up before Enter leaves none behind" held_becomes 1
+sshd_start 'LoginGraceTime 2'
+check "I3.3 nor does one that LoginGraceTime ends" eval 'PATIENCE=9 within 1500 6000 sso none ; held_becomes 1 && ! shell'
+sshd_start ""
+agent approve 0
 
 # ---- freshness, keys and both --------------------------------------------------------------------
 
