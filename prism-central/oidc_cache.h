@@ -16,4 +16,15 @@ struct oidc {
 	struct refresher *refresher; /* oidc_refresh.c's own; NULL: none */
 };
 
+/* A refresh token whose time has come. */
+struct oidc_due {
+	int64_t identity, connection;
+	char *sealed; /* owned, a secret */
+};
+/*
+ * Of enabled connections, the one that is due longest; those of "slow_org" when there are no
+ * others: one thread asks for everybody. 0, -ENOENT, -errno.
+ */
+int oidc_due(struct tx *t, int64_t now, int64_t slow_org, struct oidc_due *ret);
+
 #endif

@@ -16,7 +16,7 @@ static const char sql_due[] =
     "SELECT i.id, i.connection_id, i.refresh_token FROM sso_identities i"
     " JOIN sso_connections c ON c.id = i.connection_id AND c.enabled = 1 AND c.type = 'oidc'"
     " WHERE i.refresh_due > 0 AND i.refresh_due <= $1 AND i.refresh_token IS NOT NULL"
-    " ORDER BY i.refresh_due LIMIT 1";
+    " ORDER BY CASE WHEN i.organization_id = $2 THEN 1 ELSE 0 END, i.refresh_due LIMIT 1";
 static const char sql_same[] = "SELECT 1 FROM sso_identities WHERE id = $1 AND refresh_token = $2";
 static const char sql_put[] = "UPDATE sso_identities SET refresh_token = $2, refresh_due = $3"
 			      " WHERE id = $1 AND refresh_token = $4";
@@ -44,7 +44,8 @@ struct due {
 	struct request rq;
 	int64_t identity;
 	struct sso_connection c;
-	char *sealed; /* as it stands in the database */
+	int64_t slow_org; /* whose provider took its time the last time: others come first */
+	char *sealed;	  /* as it stands in the database */
 	struct buf token;
 	const char *next; /* the token to use the next time */
 	const char *why;  /* of an end */
@@ -65,31 +66,35 @@ static void due_release(struct due *d)
 	buf_free(&d->token);
 }
 
-static int row_read(struct tx *t, struct due *d, int64_t *ret_connection)
+int oidc_due(struct tx *t, int64_t now, int64_t slow_org, struct oidc_due *ret)
 {
 	_cleanup_rows_ struct rows *r = NULL;
-	int n = tx_query(t, sql_due, "i", &r, d->rq.now);
+	int n = tx_query(t, sql_due, "ii", &r, now, slow_org);
 
 	if (n == 0)
 		n = rows_next(r);
 	if (n <= 0)
 		return n < 0 ? n : -ENOENT;
-	d->identity = row_int(r, 0);
-	*ret_connection = row_int(r, 1);
-	d->sealed = strdup(row_text(r, 2));
-	return d->sealed ? 0 : -ENOMEM;
+	char *sealed = strdup(row_text(r, 2));
+	if (!sealed)
+		return -ENOMEM;
+	*ret = (struct oidc_due){row_int(r, 0), row_int(r, 1), sealed};
+	return 0;
 }
 
 /* -ENOENT: nobody's turn. A token that cannot be opened leaves the buffer empty. */
 static int due_tx(struct tx *t, void *arg)
 {
 	struct due *d = arg;
-	int64_t connection = 0;
+	struct oidc_due next;
 
 	due_clear(d);
-	int r = row_read(t, d, &connection);
-	if (r == 0)
-		r = sso_connection_by_id(t, connection, &d->c);
+	int r = oidc_due(t, d->rq.now, d->slow_org, &next);
+	if (r < 0)
+		return r;
+	d->identity = next.identity;
+	d->sealed = next.sealed;
+	r = sso_connection_by_id(t, next.connection, &d->c);
 	if (r < 0)
 		return r;
 	r = secret_open(d->rq.central->secrets, t, d->c.org, "sso_identities.refresh_token",
@@ -185,8 +190,12 @@ static int refresh_one(struct due *d)
 {
 	_cleanup_oidc_tokens_ struct oidc_tokens tokens = {NULL};
 	struct oidc_fault f = {NULL};
+	int64_t began = clock_mono_ms();
 	int r = d->token.len ? ask(d, &tokens, &f)
 			     : oidc_fail(&f, "refresh_token", "it cannot be opened");
+
+	if (clock_mono_ms() - began > OIDC_SLOW_MS)
+		d->slow_org = d->c.org;
 
 	d->rq.now = clock_now();
 	if (r == -EKEYREJECTED) {
