@@ -125,11 +125,12 @@ static void print_logins(const json_t *j)
 	const json_int_t n = number(logins, "waiting");
 
 	if (json_is_false(json_object_get(logins, "offered")))
-		printf("Logins           none through a browser: this host was enrolled before there "
-		       "were any\n"
-		       "                 Enrol it again: prism-sync enroll --force --token TOKEN\n"
-		       "                 Then: systemctl restart prism-sync\n"
-		       "                 The token comes from: prism host token --project PROJECT\n");
+		printf(
+		    "Logins           none through a browser: this host was enrolled before there "
+		    "were any\n"
+		    "                 Enrol it again: prism-sync enroll --force --token TOKEN\n"
+		    "                 Then: systemctl restart prism-sync\n"
+		    "                 The token comes from: prism host token --project PROJECT\n");
 	if (n > 0)
 		printf("Logins           %" JSON_INTEGER_FORMAT
 		       " waiting for their approval in a browser\n",

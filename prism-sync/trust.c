@@ -78,23 +78,47 @@ static int read_name(struct trust *t, const char *name)
 	return 0;
 }
 
+static int read_host(struct trust *t, const char *hex)
+{
+	return read_hex(hex, t->host_id, sizeof(t->host_id)) ? 0 : -EBADMSG;
+}
+
+/* One that is malformed is none. */
+static int read_recovery(struct trust *t, const char *hex)
+{
+	read_hex(hex, t->recovery_id, sizeof(t->recovery_id));
+	return 0;
+}
+
+static int read_word(struct trust *t, const struct line *l)
+{
+	static const struct {
+		const char *word;
+		int (*read)(struct trust *t, const char *value);
+	} words[] = {{"host", read_host}, {"recovery", read_recovery}, {"url", read_url},
+	    {"name", read_name}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strcmp(l->words[0], words[i].word) == 0)
+			return words[i].read(t, l->words[1]);
+	return -EBADMSG;
+}
+
 static int read_pins(struct trust *t, char *text)
 {
 	struct line l;
 	bool host = false, current = false;
 
 	while (line_next(&text, &l)) {
-		if (l.n == 2 && strcmp(l.words[0], "host") == 0)
-			host = read_hex(l.words[1], t->host_id, sizeof(t->host_id));
-		else if (l.n == 2 && strcmp(l.words[0], "recovery") == 0)
-			read_hex(l.words[1], t->recovery_id, sizeof(t->recovery_id));
-		else if (l.n == 2 && strcmp(l.words[0], "url") == 0 && read_url(t, l.words[1]) == 0)
-			continue;
-		else if (l.n == 2 && strcmp(l.words[0], "name") == 0 &&
-			 read_name(t, l.words[1]) == 0)
-			continue;
-		else if (l.n != 4 || strcmp(l.words[0], "key") != 0 || read_key(t, &l) < 0)
-			return -EBADMSG;
+		int rc = -EBADMSG;
+
+		if (l.n == 2)
+			rc = read_word(t, &l);
+		else if (l.n == 4 && strcmp(l.words[0], "key") == 0)
+			rc = read_key(t, &l);
+		if (rc < 0)
+			return rc;
+		host |= strcmp(l.words[0], "host") == 0;
 	}
 	for (size_t i = 0; i < t->nkeys; i++)
 		current |= t->keys[i].role == TRUST_CURRENT;

@@ -139,8 +139,8 @@ int agent_call(const char *path, const struct agent_request *rq, int deadline_ms
     size_t storage_size, struct agent_reply *ret);
 
 /*
- * The same in two steps, for several requests over one connection. agent_open() returns a descriptor
- * that the caller closes, or -errno; agent_ask() leaves it open whatever comes of it.
+ * The same in two steps, for several requests over one connection. agent_open() returns a
+ * descriptor that the caller closes, or -errno; agent_ask() leaves it open whatever comes of it.
  */
 int agent_open(const char *path, int deadline_ms);
 int agent_ask(int fd, const struct agent_request *rq, int deadline_ms, uint8_t *storage,
