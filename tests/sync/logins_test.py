@@ -8,8 +8,8 @@ import subprocess
 import sys
 import time
 
-from logins_world import (B, LOG, ROOT, Crowd, Started, halves, host_start, login, memory_kb, status,
-                          until)
+from logins_world import (B, LOG, ROOT, Crowd, Started, halves, host_start, login, memory_kb,
+                          memory_limit_kb, status, until)
 from oauth_world import (Client, DIR, Later, Person, URL, api, approve, boss_token, connection, end,
                          identity, same, say, sql)
 
@@ -113,7 +113,7 @@ try:
          "I3 two hundred logins begin: " + " ".join(crowd.said))
     same(status()["logins"]["waiting"], 200 + 1, "I3 and wait")
     grown = memory_kb(pids) - idle
-    say(grown < 16384, "I3 for %d KB of memory" % grown)
+    say(grown < memory_limit_kb(), "I3 for %d KB of memory" % grown)
     for code in crowd.codes:
         approve(browser, {"user_code": code})
     say("result 0 count 200" in crowd.end(), "I3 and all of them are let in")
