@@ -21,8 +21,8 @@ void sso_flow_no_connection(struct request *rq, struct reply *rp, int error);
 bool sso_flow_limited(struct request *rq, struct reply *rp, bool take);
 
 /*
- * The part of sso_flow_refuse() that is not the page: an event in the audit, while there are not too
- * many of this connection's, and in any case a line in the log.
+ * The part of sso_flow_refuse() that is not the page: an event in the audit, while there are not
+ * too many of this connection's, and in any case a line in the log.
  */
 void sso_refuse_note(
     struct request *rq, const struct sso_connection *c, const char *fault, const char *detail);
