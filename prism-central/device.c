@@ -57,7 +57,8 @@ int device_user_code_make(char out[static DEVICE_USER_CODE + 1])
 #define SELECT_DEVICE                                                                            \
 	"SELECT d.id, d.device_hash, d.host_id, d.user_id, d.username, d.service, d.origin,"     \
 	" d.nonce, d.state, d.interval_s, d.polled_at, d.answered_by, d.identity_id, d.auth_at," \
-	" d.expires_at, h.name FROM device_codes d LEFT JOIN hosts h ON h.id = d.host_id"        \
+	" d.expires_at, h.name, d.user_hash FROM device_codes d LEFT JOIN hosts h ON h.id = "    \
+	"d.host_id"                                                                              \
 	" AND h.state = 'enrolled' WHERE "
 
 static const char sql_by_device[] = SELECT_DEVICE "d.device_hash = $1";
@@ -80,7 +81,7 @@ static enum device_state state_of(const char *word)
 
 static int row_read(struct rows *r, struct device *d)
 {
-	const char *nonce;
+	const char *nonce, *hash;
 
 	*d = (struct device){.id = row_int(r, 0)};
 	row_copy(r, 1, d->device_hash, sizeof(d->device_hash));
@@ -90,6 +91,7 @@ static int row_read(struct rows *r, struct device *d)
 	row_copy(r, 5, d->service, sizeof(d->service));
 	row_copy(r, 6, d->origin, sizeof(d->origin));
 	nonce = row_text(r, 7);
+	hash = row_text(r, 16);
 	d->state = state_of(row_text(r, 8));
 	d->interval = row_int(r, 9);
 	d->polled_at = row_int(r, 10);
@@ -98,6 +100,9 @@ static int row_read(struct rows *r, struct device *d)
 	d->auth_at = row_int(r, 13);
 	d->expires_at = row_int(r, 14);
 	row_copy(r, 15, d->host_name, sizeof(d->host_name));
+	if (!hash ||
+	    hex_decode(hash, strlen(hash), d->user_hash, FEED_DIGEST_LEN) != FEED_DIGEST_LEN)
+		return -EIO;
 	if (d->host && (!nonce || hex_decode(nonce, strlen(nonce), d->nonce, LOGIN_NONCE_LEN) !=
 				      LOGIN_NONCE_LEN))
 		return -EIO;

@@ -88,6 +88,7 @@ static int redeem_host(struct tx *t, struct poll *p)
 	    .issued_at = p->rq->now, .uid = w.uid, .nprojects = w.nprojects};
 	host_id_bytes(d->host, l->host);
 	memcpy(l->nonce, d->nonce, sizeof(l->nonce));
+	memcpy(l->code, d->user_hash, sizeof(l->code));
 	memcpy(l->username, d->username, sizeof(l->username));
 	memcpy(l->projects, w.projects, sizeof(l->projects));
 	return audit_object(t, p->rq, "device.redeem", "user", d->username,

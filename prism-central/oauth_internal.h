@@ -128,7 +128,7 @@ struct device {
 	char username[USERNAME_MAX + 1];
 	char service[DEVICE_SERVICE_MAX + 1];
 	char origin[DEVICE_ORIGIN_MAX + 1];
-	uint8_t nonce[LOGIN_NONCE_LEN];
+	uint8_t nonce[LOGIN_NONCE_LEN], user_hash[FEED_DIGEST_LEN];
 };
 
 /* By the device code, the user code as typed, or the id. 0, -ENOENT or -errno. */

@@ -3,7 +3,8 @@
 /*
  * Threat model: the network half is an enemy that wants somebody let in, or sent to a page of its
  * own. A statement MUST be signed by a pinned key, for this host, and answer the nonce that the
- * root half made for this very login; the page MUST be that of the service, at
+ * root half made for this very login, and be for the code that was shown for it and for no other
+ * one; the page MUST be that of the service, at
  * the address that this host enrolled with, where a code is approved, and no other one: on some of
  * them people agree to something else.
  */
@@ -47,6 +48,8 @@ static const char *difference(
 		return "other-login";
 	if (strcmp(s->username, e->user) != 0)
 		return "other-user";
+	if (memcmp(s->code, e->code, sizeof(s->code)) != 0)
+		return "other-code";
 	return s->uid != e->uid ? "other-uid" : NULL;
 }
 

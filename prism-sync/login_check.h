@@ -15,6 +15,7 @@ struct login_expect {
 	uint8_t nonce[LOGIN_NONCE_LEN];
 	char user[USERNAME_MAX + 1];
 	uint32_t uid;
+	uint8_t code[FEED_DIGEST_LEN]; /* of the code that was shown */
 };
 
 /*

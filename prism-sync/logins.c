@@ -405,9 +405,20 @@ static int known_failure(enum login_state state, int rc)
 	return -EBADMSG;
 }
 
-/* 0 and what the person is to see, or -EBADMSG. */
-static int read_begun(const struct logins *l, struct wire *w, struct agent_login *ret)
+/* One that another's prompt shows would have this login approved by whoever looks at that. */
+static bool shown_already(const struct logins *l, const uint8_t code[static FEED_DIGEST_LEN])
 {
+	for (size_t i = 0; i < l->n; i++)
+		if (memcmp(l->all[i]->expect.code, code, FEED_DIGEST_LEN) == 0)
+			return true;
+	return false;
+}
+
+/* 0 and what the person is to see, or -EBADMSG. */
+static int read_begun(
+    const struct logins *l, struct login *g, struct wire *w, struct agent_login *ret)
+{
+	uint8_t code[FEED_DIGEST_LEN];
 	const char *base = l->host.trust->url;
 
 	wire_str(w, ret->url, sizeof(ret->url));
@@ -416,6 +427,10 @@ static int read_begun(const struct logins *l, struct wire *w, struct agent_login
 	if (!wire_done(w) || !login_code_ok(ret->code) || !login_page_ok(base, ret->url, NULL) ||
 	    (ret->url_complete[0] != '\0' && !login_page_ok(base, ret->url_complete, ret->code)))
 		return -EBADMSG;
+	login_code_hash(ret->code, code);
+	if (shown_already(l, code))
+		return -EBADMSG;
+	memcpy(g->expect.code, code, sizeof(code));
 	return 0;
 }
 
@@ -454,7 +469,7 @@ void logins_begun(struct logins *l, const void *body, size_t n)
 	if (g == NULL || g->state != LOGIN_BEGINS)
 		return;
 	if (rc == 0)
-		rc = read_begun(l, &w, &shown);
+		rc = read_begun(l, g, &w, &shown);
 	else
 		rc = known_failure(g->state, rc);
 	if (rc < 0) {

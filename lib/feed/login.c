@@ -12,6 +12,16 @@
 
 enum { LOGIN_KEY_ID_AT = 8, LOGIN_HEAD = 8 + FEED_KEY_ID_LEN };
 
+void login_code_hash(const char *code, uint8_t out[static FEED_DIGEST_LEN])
+{
+	_cleanup_buf_ struct buf letters = BUF_INIT(256);
+
+	for (; *code != '\0'; code++)
+		if (*code != '-')
+			buf_add_char(&letters, *code);
+	feed_hash(letters.data, letters.len, out);
+}
+
 /* What a statement can be about, whoever writes or reads it. */
 static bool statement_valid(const struct login_statement *l)
 {
@@ -43,6 +53,7 @@ int login_sign(struct feed_signer *s, const struct login_statement *l, struct bu
 	wire_put_u16(&b, (uint16_t)l->nprojects);
 	for (size_t i = 0; i < l->nprojects; i++)
 		wire_put_str(&b, l->projects[i]);
+	buf_add(&b, l->code, sizeof(l->code));
 	if (buf_error(&b) < 0)
 		return buf_error(&b);
 	int r = feed_signer_sign_raw(s, b.data, b.len, sig);
@@ -71,6 +82,8 @@ static int statement_read(const uint8_t *p, size_t n, struct login_statement *l)
 	l->nprojects = wire_u16(&w);
 	for (size_t i = 0; i < l->nprojects && i < LOGIN_PROJECTS_MAX; i++)
 		wire_str(&w, l->projects[i], sizeof(l->projects[i]));
+	if ((bytes = wire_bytes(&w, sizeof(l->code))) != NULL)
+		memcpy(l->code, bytes, sizeof(l->code));
 	return wire_done(&w) && statement_valid(l) ? 0 : -EBADMSG;
 }
 

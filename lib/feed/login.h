@@ -18,6 +18,9 @@
  *	u16	number of projects
  *	str...	their slugs: those for which this login is one through their organization's SSO, no
  *		older than they ask for (sso_max_age)
+ *	u8[32]	login_code_hash() of the user code that was approved: the root half compares it with
+ *		what it let be shown, so that nobody approves another's login by a code that was
+ *		exchanged on the way to the prompt
  *	u8[64]	Ed25519 signature over "prism-login-v1\0" || all bytes before
  */
 #include "feed/feed.h"
@@ -37,7 +40,11 @@ struct login_statement {
 	char username[USERNAME_MAX + 1];
 	char projects[LOGIN_PROJECTS_MAX][SLUG_MAX + 1];
 	size_t nprojects;
+	uint8_t code[FEED_DIGEST_LEN];
 };
+
+/* SHA-256 of a user code as it is shown, without hyphens. */
+void login_code_hash(const char *code, uint8_t out[static FEED_DIGEST_LEN]);
 
 /* Append the signed statement. 0, -EINVAL (what parsing would refuse) or -errno. */
 int login_sign(struct feed_signer *s, const struct login_statement *l, struct buf *out);

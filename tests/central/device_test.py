@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The device authorization grant (RFC 8628), of the command line and of hosts. See oauth_world.py."""
+import hashlib
 import statistics
 import time
 
@@ -199,6 +200,8 @@ s = ws1.statement(a.json["prism_login"])
 same((s["host"], s["nonce"], s["username"], s["uid"], s["projects"]),
      (ws1.id, h["nonce"], "alice", alice.uid, []),
      "I3.3 the signed statement names host, nonce and person; a password is no login through SSO")
+same(s["code"], hashlib.sha256(h["user_code"].replace("-", "").encode()).digest(),
+     "I3.3 and for which code, so that another one that was shown instead lets nobody in")
 say(abs(s["issued_at"] - time.time()) < 10, "I3.3 and says when")
 same(ws1.poll(h).error, (400, "invalid_grant"), "I3.3 good once")
 say(pdt.startswith("pdt_"), "I3.3 the access token has a kind of its own")

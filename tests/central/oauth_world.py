@@ -347,12 +347,12 @@ class Host:
         n = int.from_bytes(raw[at[0]:at[0] + 2], "little")
         at[0] += 2
         projects = [string() for _ in range(n)]
-        assert at[0] == len(raw) - 64 and raw[:8] == b"PRSMLGN1"
+        assert at[0] == len(raw) - 64 - 32 and raw[:8] == b"PRSMLGN1"
         assert raw[8:24] == hashlib.sha256(self.feed_key).digest()[:16]
         return {"host": raw[24:40].hex(), "nonce": raw[40:72].hex(),
                 "issued_at": int.from_bytes(raw[72:80], "little"),
                 "uid": int.from_bytes(raw[80:84], "little"), "username": name,
-                "projects": projects}
+                "projects": projects, "code": raw[-96:-64]}
 
 
 def approve(browser, started, decision="approve"):

@@ -121,10 +121,13 @@ __attribute__((unused)) static void fake_statement(
 	memcpy(s.host, f->host, sizeof(s.host));
 	memcpy(s.nonce, l->nonce, sizeof(s.nonce));
 	snprintf(s.username, sizeof(s.username), "%.32s", l->user);
+	login_code_hash(l->code, s.code);
 	for (size_t i = 0; i < nfake_projects; i++)
 		memcpy(s.projects[s.nprojects++], fake_projects[i], sizeof(fake_projects[i]));
 	if (fake_is_wrong("nonce"))
 		s.nonce[0] ^= 1;
+	if (fake_is_wrong("code"))
+		s.code[0] ^= 1;
 	if (fake_is_wrong("host"))
 		s.host[0] ^= 1;
 	if (fake_is_wrong("user"))

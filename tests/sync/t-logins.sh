@@ -137,14 +137,14 @@ check "I3.3 the code was redeemed once for all that" [ "$(($(figure redeems) - b
 
 # ---- a service that cannot be believed ----
 
-for what in nonce host user uid old future key signature flipped; do
+for what in nonce code host user uid old future key signature flipped; do
   central wrong "$what" >"$dir/out"
   begin user10005 192.0.2.1
   central approve "$code" >"$dir/out"
   check "I3.3 a statement with a wrong $what is refused" says "$(login wait "$h" 5000)" "-74 "
 done
 central wrong no >"$dir/out"
-for word in other-login other-host other-user other-uid not-its-time unknown-key bad-signature; do
+for word in other-login other-code other-host other-user other-uid not-its-time unknown-key bad-signature; do
   check "I3.3 the log says $word" logged "login-refused user=\"user10005\" .*reason=\"$word\""
 done
 central pages https://evil.example >"$dir/out"

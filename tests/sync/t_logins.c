@@ -25,7 +25,7 @@ struct sent {
 	enum link_type type;
 	uint64_t handle;
 	uint8_t nonce[LOGIN_NONCE_LEN];
-	char user[64], origin[300];
+	char user[64], origin[300], code[16];
 };
 
 struct answer {
@@ -179,7 +179,12 @@ static void begun(uint64_t handle)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT(4096);
 
-	put_begun(&b, handle, BASE "/device", "", "WDJB-MJHT");
+	for (size_t i = 0; i < w.nsent; i++) {
+		if (w.sent[i].handle == handle)
+			snprintf(w.sent[i].code, sizeof(w.sent[i].code), "WDJB-M%03zu", i);
+		if (w.sent[i].handle == handle)
+			put_begun(&b, handle, BASE "/device", "", w.sent[i].code);
+	}
 	logins_begun(w.logins, b.data, b.len);
 }
 
@@ -212,6 +217,7 @@ static struct login_statement right(const struct sent *s)
 
 	memset(l.host, 0xaa, sizeof(l.host));
 	memcpy(l.nonce, s->nonce, sizeof(l.nonce));
+	login_code_hash(s->code, l.code);
 	snprintf(l.username, sizeof(l.username), "alice");
 	snprintf(l.projects[0], sizeof(l.projects[0]), "lab");
 	return l;
@@ -264,7 +270,7 @@ TEST("I3.3 a login is begun, approved and told to whoever waits, once")
 	EXPECT_STR(s.user, "alice");
 	EXPECT_STR(s.origin, "192.0.2.7");
 	EXPECT_STR(last()->login.url, BASE "/device");
-	EXPECT_STR(last()->login.code, "WDJB-MJHT");
+	EXPECT_STR(last()->login.code, "WDJB-M000");
 	EXPECT(last()->login.handle == s.handle);
 	EXPECT_STR(last()->login.host, "ws1.uni.edu");
 	EXPECT_INT(logins_waiting(w.logins), 1);
@@ -317,6 +323,7 @@ enum forgery {
 	HONEST,
 	WRONG_NONCE,
 	NO_NONCE,
+	WRONG_CODE,
 	WRONG_HOST,
 	WRONG_USER,
 	WRONG_UID,
@@ -341,6 +348,8 @@ static void forge_statement(enum forgery how, const struct sent *s, struct buf *
 		l.nonce[31] ^= 1;
 	if (how == NO_NONCE)
 		memset(l.nonce, 0, sizeof(l.nonce));
+	if (how == WRONG_CODE)
+		login_code_hash("WDJB-MJHS", l.code);
 	if (how == WRONG_HOST)
 		l.host[0] ^= 1;
 	if (how == WRONG_USER)
@@ -551,6 +560,21 @@ TEST("I3.3 what may be a host's name, where people compare it")
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (trust_name_ok(rows[i].name) != rows[i].ok)
 			test_fail(__FILE__, __LINE__, "row %zu", i);
+}
+
+TEST("I3.3 a code that one prompt shows is shown at no other one")
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(4096);
+	char text[AGENT_TEXT_MAX];
+
+	open_world();
+	const struct sent attacker = *waiting(60000);
+
+	EXPECT_INT(start_ms("alice", "192.0.2.8", 60000, text), 0);
+	put_begun(&b, w.sent[w.nsent - 1].handle, BASE "/device", "", attacker.code);
+	logins_begun(w.logins, b.data, b.len);
+	EXPECT_INT(last()->result, -EBADMSG);
+	EXPECT_INT(logins_waiting(w.logins), 1);
 }
 
 TEST("I3.3 without an address that was pinned nobody begins a login")

@@ -48,6 +48,7 @@ static void begin(void)
 	    .issued_at = FORGE_NOW, .uid = 10001, .username = "alice", .nprojects = 2};
 	memset(said.host, 0x11, sizeof(said.host));
 	memset(said.nonce, 0x22, sizeof(said.nonce));
+	memset(said.code, 0x33, sizeof(said.code));
 	memcpy(said.projects[0], "lab", 4);
 	memcpy(said.projects[1], "genomics", 9);
 	EXPECT_INT(sign(1), 0);
@@ -88,6 +89,7 @@ TEST("I3.3 a statement comes back as it was signed")
 	EXPECT_INT(l.nprojects, 2);
 	EXPECT_STR(l.projects[0], "lab");
 	EXPECT_STR(l.projects[1], "genomics");
+	EXPECT(memcmp(l.code, said.code, sizeof(l.code)) == 0);
 }
 
 TEST("I3.3 the bytes are those of the specification")
@@ -100,7 +102,21 @@ TEST("I3.3 the bytes are those of the specification")
 	EXPECT(memcmp(msg.data + AT_NAME, "\5\0alice", 7) == 0);
 	EXPECT(memcmp(msg.data + AT_COUNT, "\2\0", 2) == 0);
 	EXPECT(memcmp(msg.data + AT_SLUG, "\3\0lab\10\0genomics", 15) == 0);
-	EXPECT_INT(msg.len, AT_SLUG + 15 + FEED_SIG_LEN);
+	EXPECT(memcmp(msg.data + AT_SLUG + 15, said.code, 32) == 0);
+	EXPECT_INT(msg.len, AT_SLUG + 15 + 32 + FEED_SIG_LEN);
+}
+
+TEST("I3.3 a code is its letters: hyphens do not count, everything else does")
+{
+	uint8_t a[32], b[32];
+
+	login_code_hash("WDJB-MJHT", a);
+	login_code_hash("WDJBMJHT", b);
+	EXPECT(memcmp(a, b, sizeof(a)) == 0);
+	feed_hash("WDJBMJHT", 8, b);
+	EXPECT(memcmp(a, b, sizeof(a)) == 0);
+	login_code_hash("WDJB-MJHS", b);
+	EXPECT(memcmp(a, b, sizeof(a)) != 0);
 }
 
 TEST("I3.3 the longest statement fits, and none is a valid number of projects")
