@@ -357,6 +357,30 @@ tap $? "S3.16 who has no account is told what to do"
 evil "" '{"sub": "sub-eve", "claims": {"email": "bob@uni.edu", "email_verified": true}}' >/dev/null
 login eve people; [ "$status" = 409 ] && has "$(shown)" "prism sso link people"; tap $? "S3.17 who has an account's address is told how to link it"
 [ "$(db "SELECT count(*) FROM sso_identities WHERE subject = 'sub-eve'")" = 0 ]; tap $? "S3.17 which is not done by the address alone"
+# The provider of an organization to which a superadmin has linked their account.
+evil "" '{"sub": "sub-boss"}' >/dev/null
+ticket; elsewhere; b boss "$link"; at boss "$location"; b boss "${location#"$CENTRAL_URL"}"
+csrf=$(form_field csrf) state=$(form_field state)
+b boss /sso/people/link --data-urlencode "csrf=$csrf" --data-urlencode "state=$state"
+login boss2 people; [ "$(who boss2)" = boss ]; tap $? "S3.17 a superadmin may link a login"
+verifier=$(openssl rand -hex 32)
+challenge=$(printf %s "$verifier" | openssl dgst -sha256 -binary | basenc --base64url | tr -d =)
+ask=(--data-urlencode response_type=code --data-urlencode client_id=prism-cli --data-urlencode state=x
+	--data-urlencode redirect_uri=http://127.0.0.1:4444/callback --data-urlencode "code_challenge=$challenge"
+	--data-urlencode code_challenge_method=S256)
+b boss2 /oauth2/authorize -G "${ask[@]}"
+b boss2 /oauth2/authorize "${ask[@]}" --data-urlencode "csrf=$(form_field csrf)" --data-urlencode decision=approve
+code=${location#*code=} code=${code%%&*}
+b boss2 /oauth2/token -d grant_type=authorization_code -d client_id=prism-cli -d "code=$code" \
+	-d "code_verifier=$verifier" --data-urlencode redirect_uri=http://127.0.0.1:4444/callback
+token=$(get .access_token)
+api GET /me; [ "$status $(get .username)" = "200 boss" ]; tap $? "I3.1 prism login makes a session of it"
+api GET /audit; [ "$(get .error.code)" = PROVIDER_LOGIN ]; tap $? "S3.16 which does not read the audit as a superadmin"
+for path in /users/bob/suspend /organizations; do
+	api POST "$path" '{"slug": "mine"}'
+	[ "$(get .error.code)" = PROVIDER_LOGIN ]; tap $? "S3.16 and has no other right of one: $path"
+done
+token=$boss
 api POST /users/bob/suspend
 evil "" '{"sub": "sub-bob"}' >/dev/null
 login bob3 people; [ "$status" = 403 ] && has "$(shown)" "suspended"; tap $? "L4.11 who is suspended is not let in"
