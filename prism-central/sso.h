@@ -26,8 +26,10 @@
  * gets an account.
  *
  * enforce_sso closes the local ways (password, key, accepting an invitation without an account) to
- * everybody who is a member of the organization, has an identity at the connection, or whose
- * verified address lies in its proven domains; never to superadmins, who must be able to mend it.
+ * everybody who has an identity at the connection, or whose verified address lies in its proven
+ * domains: to whom the provider opens. Never to those who are only members of the organization,
+ * which an owner can make anybody without asking, and who would have no way in at all; nor to
+ * superadmins, who must be able to mend it.
  */
 #include "domain.h"
 #include "user.h"

@@ -14,7 +14,7 @@ static const char sql_more[] =
     "SELECT c.created_at, c.updated_at, CASE WHEN c.certificate IS NULL THEN 0 ELSE 1 END,"
     " (SELECT r.slug FROM roles r WHERE r.id = c.default_role_id)"
     " FROM sso_connections c WHERE c.id = $1";
-/* Whom enforcement would leave without a way in: no identity here, and no address to link by. */
+/* Whom it lets in by no way: no identity here, and no address to link by. */
 static const char sql_unlinked[] =
     "SELECT COUNT(*) FROM organization_members m JOIN users u ON u.id = m.user_id"
     " AND u.superadmin = 0 AND u.state = 'active' WHERE m.organization_id = $1 AND NOT EXISTS"

@@ -14,8 +14,6 @@ static const char sql_enforced[] =
     "SELECT c.slug FROM sso_connections c WHERE c.enabled = 1 AND c.enforce_sso = 1"
     " AND EXISTS (SELECT 1 FROM users u WHERE u.id = $1 AND u.superadmin = 0) AND ("
     "EXISTS (SELECT 1 FROM sso_identities i WHERE i.connection_id = c.id AND i.user_id = $1)"
-    " OR EXISTS (SELECT 1 FROM organization_members m WHERE m.organization_id ="
-    " c.organization_id AND m.user_id = $1)"
     " OR EXISTS (SELECT 1 FROM sso_domains d JOIN emails e ON e.user_id = $1"
     " AND e.verified_at > 0 AND e.canonical LIKE '%@' || d.domain"
     " WHERE d.connection_id = c.id AND d.proven_at > 0))"

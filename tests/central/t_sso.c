@@ -848,7 +848,7 @@ TEST("S3.19 a refresh token is sealed, and without a master key not kept")
 
 /* ---- enforcement ----------------------------------------------------------------------------- */
 
-TEST("S3.16 enforce_sso concerns members, identities and proven domains, never superadmins")
+TEST("S3.16 enforce_sso concerns identities and proven domains, not mere members, never superadmins")
 {
 	stage();
 	struct person bob = person("bob"), cat = person("cat"), dan = person("dan");
@@ -862,7 +862,7 @@ TEST("S3.16 enforce_sso concerns members, identities and proven domains, never s
 	    "SELECT"
 	    " o.id, u.id, 13, 1 FROM organizations o, users u WHERE o.slug = 'acme' AND"
 	    " u.username IN ('cat', 'chief')");
-	EXPECT_STR(enforced(cat.id, NULL), "acme-idp");
+	EXPECT_STR(enforced(cat.id, NULL), "no"); /* a member without a way through the provider */
 	EXPECT_STR(enforced(dan.id, NULL), "no");
 	EXPECT_STR(enforced(chief.id, NULL), "no");
 	EXPECT_STR(enforced(0, "New@Acme.com"), "acme-idp");
