@@ -130,7 +130,7 @@ void reply_park(struct reply *rp, const char *topic, int64_t ms);
 void http_wake(struct central *c, const char *topic);
 
 /*
- * The routes. Authorization happens in one place, authorize() in authz.c, from "permission" and
+ * The routes. Authorization happens in one place, authorize() in authorize.c, from "permission" and
  * "scope"; a route without a permission does not start (http refuses to serve).
  */
 enum route_scope {

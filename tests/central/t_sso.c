@@ -848,7 +848,8 @@ TEST("S3.19 a refresh token is sealed, and without a master key not kept")
 
 /* ---- enforcement ----------------------------------------------------------------------------- */
 
-TEST("S3.16 enforce_sso concerns identities and proven domains, not mere members, never superadmins")
+TEST(
+    "S3.16 enforce_sso concerns identities and proven domains, not mere members, never superadmins")
 {
 	stage();
 	struct person bob = person("bob"), cat = person("cat"), dan = person("dan");
