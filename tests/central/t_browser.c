@@ -472,6 +472,9 @@ TEST("S3.17 whoever must log in at an institution is shown the way there, after 
 	    " 'acme', 'ACME', 'oidc', 1, 'https://idp.test', r.id, 1, 1, u.id, 1 FROM"
 	    " organizations o, users u, roles r WHERE r.slug = 'member' AND r.scope ="
 	    " 'organization' AND u.username = 'chief'");
+	sql("INSERT INTO sso_identities (id, organization_id, connection_id, issuer, subject,"
+	    " user_id, created_at) SELECT 6, c.organization_id, c.id, c.issuer, 'ann', u.id, 1"
+	    " FROM sso_connections c, users u WHERE c.id = 5 AND u.username = 'ann'");
 	EXPECT_INT(browse_login(&b, "ann", "ann+likes+coffee+a+lot"), 403);
 	EXPECT(strstr(b.body, "Wrong username or password"));
 	EXPECT_INT(browse_login(&b, "ann", "ann+likes+tea+a+lot"), 403);
