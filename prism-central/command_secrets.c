@@ -8,12 +8,6 @@
 
 #define SYNOPSIS "secrets status | new-key | rotate [--data ORGANIZATION]"
 
-static void secrets_closep(struct secrets *s)
-{
-	secrets_close(s);
-}
-#define _cleanup_secrets_ _cleanup_(secrets_closep)
-
 /* The keys first: their file may be root's. 0, or EXIT_FAILED having said why. */
 static int begin(const struct config *cfg, struct secrets *s, struct store **ret)
 {

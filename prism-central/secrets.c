@@ -99,8 +99,12 @@ int secrets_open(const struct config *c, struct secrets *ret, char *why, size_t 
 		explicit_bzero(value, strlen(value));
 		unsetenv(MASTER_KEYS_VARIABLE);
 	}
-	if (r == 0)
+	if (r == 0) {
 		*ret = s;
+		return 0;
+	}
+	size_t n = strlen(why);
+	snprintf(why + n, why_size - n, SECRETS_SEE);
 	return r;
 }
 

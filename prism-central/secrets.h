@@ -53,6 +53,10 @@ struct secrets {
  */
 int secrets_open(const struct config *c, struct secrets *ret, char *why, size_t why_size);
 void secrets_close(struct secrets *s);
+#define _cleanup_secrets_ _cleanup_(secrets_close)
+
+/* Ends the sentences of secrets_open() and secrets_check(): what to do is described there. */
+#define SECRETS_SEE "; see man prism-central, SECRETS"
 
 /*
  * Seal n bytes for the column "TABLE.COLUMN" and this row of an organization, and append the text

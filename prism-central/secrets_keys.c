@@ -100,14 +100,14 @@ int secrets_check(struct store *db, const struct secrets *s, char *why, size_t w
 		if (!u->present) {
 			snprintf(why, why_size,
 			    "the master key %s is missing: it opens the secrets of %lld "
-			    "organizations, among them %s",
+			    "organizations, among them %s" SECRETS_SEE,
 			    u->id, (long long)u->sealed, u->organization);
 			return -ENOKEY;
 		}
 		if (u->broken && u->broken == u->sealed) {
 			snprintf(why, why_size,
 			    "the master key %s is another one than that which sealed the secrets "
-			    "of %lld organizations, among them %s",
+			    "of %lld organizations, among them %s" SECRETS_SEE,
 			    u->id, (long long)u->sealed, u->organization);
 			return -EKEYREJECTED;
 		}

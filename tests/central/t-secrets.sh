@@ -11,6 +11,7 @@ central_start || tap_skip_all "prism-central does not start"
 secrets() { "$CENTRAL" -c "$T/central.conf" secrets "$@"; }
 helper() { "$B/tests/central/helper_secrets" "$T/central.conf" "$@"; }
 file=$T/master.keys
+check() { "$CENTRAL" -c "$T/central.conf" check-config; }
 # The service in the foreground, which must not start.
 starts_not() { timeout 20 "$CENTRAL" -c "$T/central.conf" serve; }
 lines() { install -m 600 /dev/null "$file" && printf '%s\n' "$@" >"$file"; }
@@ -27,6 +28,9 @@ central_stop
 printf '[secrets]\nmaster_keys = %s\n' "$file" >>"$T/central.conf"
 run starts_not
 [ "$status" = 1 ] && has "$err" "$file: No such file"; tap $? "S3.19 a configured file that is missing stops the start"
+run check
+[ "$status" = 1 ] && has "$err" "$file: No such file" && has "$err" "man prism-central, SECRETS"
+tap $? "S3.19 check-config finds that too, and says where to read on"
 run secrets new-key
 one=$out
 [ "$status" = 0 ] && [[ $out =~ ^20[0-9-]+-[0-9a-f]{6}\ [A-Za-z0-9+/]{43}=$ ]] && has "$err" "top of $file"
@@ -39,6 +43,8 @@ lines "$one"
 chmod 640 "$file"
 run secrets status
 [ "$status" = 1 ] && has "$err" "closed to all others"; tap $? "S3.19 a file that others may read is not used"
+run check
+[ "$status" = 1 ] && has "$err" "closed to all others; see man"; tap $? "S3.19 nor does check-config pass it"
 lines "$one" "broken line"
 run secrets status
 [ "$status" = 1 ] && has "$err" "$file: line 2: it must be ID BASE64" && ! has "$err" broken; tap $? "S3.19 a wrong line is named and not repeated"
@@ -48,6 +54,13 @@ run helper fill 600
 run secrets status
 [ "$status" = 0 ] && grep -qE "^$id1 +600 organizations +current" <<<"$out"; tap $? "S3.19 status counts them"
 central_run; tap $? "S3.19 the service starts"
+run check
+[ "$status" = 0 ] && has "$out" "url = "; tap $? "S3.19 check-config agrees while it runs"
+printf '[sso]\nsaml_helper = %s/no-helper\n' "$T" >>"$T/central.conf"
+run check
+[ "$status" = 0 ] && has "$err" "$T/no-helper: No such file" && has "$err" "install the package prism-saml"
+tap $? "S3.17 check-config warns where SAML has no helper"
+sed -i '/^\[sso\]/,$d' "$T/central.conf"
 central_stop
 
 # Missing, or another one
@@ -55,6 +68,9 @@ lines "$two"
 run starts_not
 [ "$status" = 1 ] && has "$err" "the master key $id1 is missing: it opens the secrets of 600 organizations, among them org1"
 tap $? "S3.19 without the master key in use the service does not start, and names it"
+run check
+[ "$status" = 1 ] && has "$err" "the master key $id1 is missing" && has "$err" "man prism-central, SECRETS"
+tap $? "S3.19 check-config knows that it would not"
 run secrets status
 [ "$status" = 1 ] && grep -qE "^$id1 +600 organizations +MISSING" <<<"$out"; tap $? "S3.19 status shows it as missing"
 run secrets rotate
@@ -62,6 +78,8 @@ run secrets rotate
 lines "$id1 ${two#* }"
 run starts_not
 [ "$status" = 1 ] && has "$err" "the master key $id1 is another one"; tap $? "S3.19 another key under its id does not pass for it"
+run check
+[ "$status" = 1 ] && has "$err" "the master key $id1 is another one"; tap $? "S3.19 nor in check-config"
 sed -i '/^\[secrets\]/,$d' "$T/central.conf"
 run starts_not
 [ "$status" = 1 ] && has "$err" "the master key $id1 is missing"; tap $? "S3.19 nor does it start without the file, where secrets exist"
