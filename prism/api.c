@@ -36,6 +36,19 @@ int api_given_ca_file(struct cli *c, char **ret)
 	return STATUS_OK;
 }
 
+/* Plain http, and not plainly to this machine. */
+static bool is_open(const char *url)
+{
+	static const char *const here[] = {"127.", "localhost", "[::1]"};
+
+	if (strncmp(url, "http://", 7) != 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(here); i++)
+		if (strncmp(url + 7, here[i], strlen(here[i])) == 0)
+			return false;
+	return true;
+}
+
 int api_open_by(
     struct cli *c, const char *url, const char *proxy, const char *pin, const char *ca_file)
 {
@@ -56,6 +69,10 @@ int api_open_by(
 	r = http_client_new(&o, &c->http);
 	if (r == -ENOMEM)
 		return cli_fail_memory(c);
+	if (r && is_open(url))
+		return cli_fail(c, STATUS_USAGE, "BAD_SERVER",
+		    "Use https://HOST[:PORT]; plain http only works on this machine itself.",
+		    "%s is not encrypted: https is needed.", url);
 	if (r)
 		return cli_fail(c, STATUS_USAGE, "BAD_SERVER",
 		    "Use https://HOST[:PORT]; plain http only works on this machine itself. A pin "
@@ -187,6 +204,10 @@ static int refused(struct cli *c, const struct http_response *rp, const json_t *
 	enum status status = STATUS_REFUSED;
 	char clock[SKEW_TEXT] = "", hint[480];
 
+	if (!*code && rp->named)
+		return cli_fail(c, STATUS_REFUSED, API_PAGE,
+		    "Try again; if it stays, tell the administrator.",
+		    "The service answered with status %ld.", rp->status);
 	if (!*code)
 		return cli_fail(c, STATUS_UNREACHABLE, "UNEXPECTED_ANSWER",
 		    "Check the address; something else may stand between you and the service.",

@@ -59,7 +59,9 @@ void api_form_add(struct buf *form, const char *name, const char *value);
 
 /* A document outside /api/v1: "/.well-known/...". */
 int api_document(struct cli *c, const char *path, json_t **ret);
-/* The same as text, appended to "out". */
+/* The same as text, appended to "out". A page of the service that is no success gives the error
+ * code API_PAGE. */
+#define API_PAGE "PAGE"
 int api_text(struct cli *c, const char *path, struct buf *out);
 
 /* The same for an answer that is a list: an array, or an object with the array as "name". */

@@ -176,6 +176,10 @@ static int login_by_name(struct cli *c, const char *url, json_t **ret)
 		return login_device(c, ret);
 	if (!r)
 		r = login_session(c, user, ret);
+	if (r && strcmp(c->error.code, "NOBODY_TO_ASK") == 0)
+		snprintf(c->error.hint, sizeof(c->error.hint),
+		    "To log in with a browser elsewhere: prism login --device; else give --user "
+		    "and --password-file or --key.");
 	if (!r || strcmp(c->error.code, "SSO_REQUIRED") != 0 || !prompt_possible() ||
 	    args_get(c->args, "password-file"))
 		return r;

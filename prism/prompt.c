@@ -141,5 +141,10 @@ int prompt_password_file(struct cli *c, const char *path, char *out, size_t size
 	_cleanup_close_ int fd = in ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
 	int r = fd < 0 ? -errno : read_line(fd, out, size);
 
-	return r ? cli_fail_file(c, in ? "standard input" : path, r) : STATUS_OK;
+	if (in)
+		path = "standard input";
+	if (r == -ENODATA)
+		return cli_fail(c, STATUS_LOCAL, "EMPTY_FILE",
+		    "What is used is its first line: put it there.", "%s is empty.", path);
+	return r ? cli_fail_file(c, path, r) : STATUS_OK;
 }

@@ -439,12 +439,13 @@ static int explain(
 
 static void read_headers(CURL *h, struct http_response *ret)
 {
-	struct curl_header *date = NULL;
+	struct curl_header *date = NULL, *id = NULL;
 	curl_off_t retry = 0;
 
 	curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &ret->status);
 	if (curl_easy_getinfo(h, CURLINFO_RETRY_AFTER, &retry) == CURLE_OK && retry > 0)
 		ret->retry_after = retry > 86400 ? 86400 : (long)retry;
+	ret->named = curl_easy_header(h, "X-Request-Id", 0, CURLH_HEADER, -1, &id) == CURLHE_OK;
 	if (curl_easy_header(h, "Date", 0, CURLH_HEADER, -1, &date) == CURLHE_OK) {
 		time_t t = curl_getdate(date->value, NULL);
 
@@ -502,6 +503,7 @@ static int perform(struct http_client *c, const struct message *m, struct http_r
 	buf_clear(&ret->body);
 	ret->status = ret->retry_after = 0;
 	ret->date = 0;
+	ret->named = false;
 	ret->trouble = HTTP_NO_TROUBLE;
 	ret->why[0] = '\0';
 	if (!path_allowed(m->path)) {

@@ -76,6 +76,7 @@ struct http_response {
 	char why[256];	  /* when there was no answer: a sentence */
 	int64_t date;	  /* of the Date header, for clock skew; 0 if absent */
 	long retry_after; /* seconds, 0 */
+	bool named;	  /* it has an X-Request-Id, as the service's answers have */
 };
 void http_response_init(struct http_response *r, size_t max);
 void http_response_free(struct http_response *r);

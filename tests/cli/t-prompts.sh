@@ -42,6 +42,9 @@ run as bob talk "$NEW" yes "Username [bob]:" "" "Password (empty" "" -- "$PRISM"
 [ "$status" = 0 ] && has "$out" "Username: bob"; tap $? "S1.5 no password is needed"
 run as bob prism login --user bob
 [ "$status" = 2 ] && has "$err" "there is no terminal"; tap $? "S3.2 without a terminal nothing is asked: exit 2"
+has "$err" "prism login --device"; tap $? "I3.1 and the way without one is named"
+run as boss prism login --server "$CENTRAL_URL" --pin "$CENTRAL_PIN" --user boss --password-file /dev/null
+[ "$status" = 5 ] && has "$err" "/dev/null is empty"; tap $? "S3.2 a file without a password is called empty"
 token=$(invite "root@uni.edu" lab)
 run as root1 prism invitation accept "$token" --yes
 [ "$status" = 2 ] && has "$err" "--username"; tap $? "D6 an address that suggests a reserved name needs --username"

@@ -39,10 +39,13 @@ run as boss prism login --server "sha256//x" --user boss --password-file "$T/bos
 [ "$status" != 0 ]; tap $? "D6 what is no address is refused"
 run as boss prism login --server http://prism.example.org --user boss --password-file "$T/boss.password"
 [ "$status" = 2 ] && has "$err" "plain http only works on this machine"; tap $? "D6 plain http to elsewhere is refused: exit 2"
+has "$err" "http://prism.example.org is not encrypted: https is needed"; tap $? "D6 and the sentence says why"
 run as cafile prism login --server "$CENTRAL_URL" --ca-file "$T/central/tls.crt" --user boss --password-file "$T/boss.password"
 [ "$status" = 0 ] || has "$err" "it is for another name"; tap $? "D6 --ca-file verifies by that file"
 run as plain prism login --server "$CENTRAL_PLAIN" --user boss --password-file "$T/boss.password"
 [ "$status" = 0 ]; tap $? "D6 plain http to this machine works"
+run as capital prism login --server "HTTP${CENTRAL_PLAIN#http}" --user boss --password-file "$T/boss.password"
+[ "$status" = 0 ]; tap $? "D6 in capital letters as well"
 
 as boss prism project create lab >/dev/null
 run as boss prism project list --server "$PEER_URL"
