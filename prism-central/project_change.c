@@ -10,6 +10,7 @@
 #include "project.h"
 #include "ratelimit.h"
 #include "register.h"
+#include "sso.h"
 
 static const char sql_insert[] =
     "INSERT INTO projects (id, organization_id, slug, name, state, budget_cents, contact, gid_rw,"
@@ -155,6 +156,8 @@ static int post_tx(struct tx *t, struct act *a)
 		    "not end in - or -ro.",
 		    SLUG_MAX);
 	int r = read_values(a, &v);
+	if (!r && v.seconds)
+		r = sso_renewable(t, a, a->authz.org);
 	if (!r)
 		r = insert(t, a, slug, &v, id);
 	if (!r)
@@ -265,7 +268,11 @@ static json_t *change_detail(const struct values *v)
 
 static int patch_apply(struct tx *t, struct act *a, const struct values *v, const struct project *p)
 {
+	int64_t age = v->max_age ? v->seconds : p->sso_max_age;
 	int r = v->state ? change_state(t, a, p, v->state) : 0;
+	/* An archived project did not keep the last connection from going. */
+	if (!r && age && (v->max_age || strcmp(p->state, "archived") == 0))
+		r = sso_renewable(t, a, p->org);
 	if (!r && v->budget)
 		r = change_budget(t, a, v);
 	if (!r && v->name)

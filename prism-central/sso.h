@@ -117,6 +117,12 @@ int sso_end(struct tx *t, const struct request *rq, int64_t identity, const char
  */
 int sso_freshness(struct tx *t, int64_t org, int64_t user, int64_t *ret);
 
+/*
+ * A project may ask for fresh logins only where somebody can renew them: by an enabled connection
+ * of the organization. 0, -ECANCELED (act_fail()ed) or -errno.
+ */
+int sso_renewable(struct tx *t, struct act *a, int64_t org);
+
 /* Whether the local ways are closed to this person: 1 (then *ret_slug names a connection), 0, or
  * -errno. And to whoever would get this address. */
 int sso_enforced(struct tx *t, int64_t user, char ret_slug[SLUG_MAX + 1]);

@@ -379,6 +379,16 @@ static int touch_users(struct tx *t, int64_t org, const struct buf *users)
 	return r;
 }
 
+/* ?force=1, or {"force": true} beside what is to be changed. */
+static bool forced(const struct request *rq)
+{
+	const char *force = request_query(rq, "force");
+
+	if (force)
+		return strcmp(force, "0") != 0 && strcmp(force, "false") != 0;
+	return json_is_true(json_object_get(rq->body, "force"));
+}
+
 /*
  * What a connection vouches for counts while it is enabled, and while its provider is the one that
  * has said it: another one must not even get the refresh tokens.
@@ -437,6 +447,8 @@ static int patch_tx(struct tx *t, struct act *a)
 		r = moved_check(a, v);
 	if (r == 0)
 		r = put_settings(t, a->rq, &v->c);
+	if (r == 0 && before && !v->c.enabled && !p->force)
+		r = sso_last_way(t, a, &v->c);
 	if (r == 0 && (moved || before != v->c.enabled))
 		r = switched(t, a->rq, &v->c, moved);
 	return r ? r : stored(t, a, v, "sso.connection.update");
@@ -444,7 +456,8 @@ static int patch_tx(struct tx *t, struct act *a)
 
 void sso_connection_patch(struct request *rq, struct reply *rp)
 {
-	struct connection_act p = {.act = {.fn = patch_tx, .rq = rq, .status = 200}};
+	struct connection_act p = {
+	    .act = {.fn = patch_tx, .rq = rq, .status = 200}, .force = forced(rq)};
 
 	sso_values_init(&p.v);
 	int r = sso_values_prepare(&p.act, &p.v, NULL);
@@ -482,6 +495,8 @@ static int delete_tx(struct tx *t, struct act *a)
 		    "%zu people log in through %s: disable it, or delete it with them by ?force=1. "
 		    "They keep their accounts.",
 		    n, c.slug);
+	if (r == 0 && c.enabled && !p->force)
+		r = sso_last_way(t, a, &c);
 	if (r == 0)
 		r = sso_end_connection(t, c.id, a->rq->now);
 	if (r == 0)
@@ -495,9 +510,8 @@ static int delete_tx(struct tx *t, struct act *a)
 
 void sso_connection_delete(struct request *rq, struct reply *rp)
 {
-	struct connection_act p = {.act = {.fn = delete_tx, .rq = rq, .status = 204}};
-	const char *force = request_query(rq, "force");
+	struct connection_act p = {
+	    .act = {.fn = delete_tx, .rq = rq, .status = 204}, .force = forced(rq)};
 
-	p.force = force && strcmp(force, "0") != 0 && strcmp(force, "false") != 0;
 	act_run(&p.act, STORE_WRITE, rp);
 }

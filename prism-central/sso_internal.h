@@ -27,6 +27,12 @@ const char *sso_domain_of(const char *email, char out[EMAIL_MAX + 1]);
  */
 int sso_touch(struct tx *t, int64_t org, int64_t user);
 
+/*
+ * Before an enabled connection goes, or is disabled: does a project ask for fresh logins that only
+ * this one renews? 0, -ECANCELED (act_fail()ed) or -errno.
+ */
+int sso_last_way(struct tx *t, struct act *a, const struct sso_connection *c);
+
 /* An organization's own role before the built-in one of that slug. 0, -ENOENT or -errno. */
 int sso_role_find(struct tx *t, int64_t org, const char *slug, struct role *ret);
 int sso_role_by_id(struct tx *t, int64_t id, struct role *ret);

@@ -77,6 +77,10 @@ static int option_secret(struct cli *c, json_t *body)
 	if (!file)
 		return STATUS_OK;
 	r = prompt_password_file(c, file, secret, sizeof(secret));
+	if (!r && !*secret)
+		r = cli_fail(c, STATUS_LOCAL, "EMPTY_FILE",
+		    "What is used is its first line: put the secret there.",
+		    "The first line of %s is empty.", file);
 	if (!r)
 		json_object_set_new(body, "client_secret", json_string(secret));
 	explicit_bzero(secret, sizeof(secret));
@@ -221,6 +225,32 @@ static void provider_print(const json_t *o)
 		    2);
 }
 
+static void warnings_print(const json_t *o)
+{
+	const json_t *w;
+	size_t i;
+
+	json_array_foreach(json_object_get(o, "warnings"), i, w)
+	    out_printf("\n%s\n", json_string_value(w) ? json_string_value(w) : "");
+}
+
+/* Whom enforcing spares: said when it is asked for. */
+static void unlinked_print(const struct cli *c, const json_t *o)
+{
+	long long n = int_of(o, "unlinked_members");
+
+	if (!args_get(c->args, "enforce") || !json_is_true(json_object_get(o, "enforce_sso")))
+		return;
+	if (n == 0)
+		out_printf("\nEvery member of the organization has a login there.\n");
+	else
+		out_printf(
+		    "\n%lld %s of the organization %s no login there: enforcing closes nothing\n"
+		    "to them, passwords and keys stay open. Who links one is in: prism sso link "
+		    "%s\n",
+		    n, n == 1 ? "member" : "members", n == 1 ? "has" : "have", text_of(o, "slug"));
+}
+
 static int connection_show(struct cli *c, const char *title, const json_t *o)
 {
 	if (c->json) {
@@ -231,6 +261,8 @@ static int connection_show(struct cli *c, const char *title, const json_t *o)
 		out_title(ICON_DONE, "%s", title);
 	connection_print(o);
 	provider_print(o);
+	unlinked_print(c, o);
+	warnings_print(o);
 	return STATUS_OK;
 }
 
@@ -305,11 +337,28 @@ static int sso_edit(struct cli *c)
 	if (!r && json_object_size(body) == 0)
 		return cli_fail(c, STATUS_USAGE, "NOTHING_TO_DO", "See: prism sso edit --help",
 		    "Nothing is said to be changed.");
+	if (args_flag(c->args, "force"))
+		json_object_set_new(body, "force", json_true());
 	if (!r)
 		r = connections_path(c, c->args->pos[0], &path);
 	if (!r)
 		r = api_call(c, "PATCH", path, json_incref(body), &o);
 	return r ? r : connection_show(c, "Connection Changed", o);
+}
+
+/* The service's words are for programs. */
+static void remove_explain(struct cli *c, const char *slug)
+{
+	char *rest = strstr(c->error.message, ": disable it");
+
+	if (strcmp(c->error.code, "CONFLICT") != 0 || !rest)
+		return;
+	snprintf(rest, 2, ".");
+	snprintf(c->error.hint, sizeof(c->error.hint),
+	    "Disable it: prism sso edit %.64s --enabled no; or remove it with their links to it, "
+	    "they "
+	    "keep their accounts: prism sso remove %.64s --force",
+	    slug, slug);
 }
 
 static int sso_remove(struct cli *c)
@@ -326,14 +375,19 @@ static int sso_remove(struct cli *c)
 	}
 	if (!r)
 		r = api_call(c, "DELETE", path, NULL, NULL);
-	if (r)
+	if (r) {
+		remove_explain(c, c->args->pos[0]);
 		return r;
+	}
 	if (c->json) {
 		j = json_pack("{s:s, s:b}", "slug", c->args->pos[0], "removed", 1);
 		out_json(j);
 		return STATUS_OK;
 	}
-	out_printf("Nobody logs in by %s any more.\n", c->args->pos[0]);
+	out_printf(
+	    "Nobody logs in by %s any more. Its links to accounts and its claims of domains are\n"
+	    "gone; people keep their accounts.\n",
+	    c->args->pos[0]);
 	return STATUS_OK;
 }
 
@@ -348,6 +402,11 @@ static int sso_metadata(struct cli *c)
 	if (!piece || asprintf(&where, "/sso%s/metadata", piece) < 0)
 		return cli_fail_memory(c);
 	r = api_text(c, where, &b);
+	if (r && strcmp(c->error.code, API_PAGE) == 0)
+		snprintf(c->error.hint, sizeof(c->error.hint),
+		    "Metadata are of SAML connections, and need the package prism-saml beside the "
+		    "service. See: prism sso show %.64s",
+		    c->args->pos[0]);
 	if (r)
 		return r;
 	if (c->json) {
@@ -367,6 +426,10 @@ static int sso_link(struct cli *c)
 	int r = api_call(c, "POST", api_path("/me/identities", NULL),
 	    json_pack("{s:s}", "connection", c->args->pos[0]), &answer);
 
+	/* The list is for those who manage connections. */
+	if (r && strcmp(c->error.code, "SSO_NOT_FOUND") == 0)
+		snprintf(c->error.hint, sizeof(c->error.hint),
+		    "Ask whoever manages your organization for its name.");
 	if (r)
 		return r;
 	if (c->json) {
@@ -458,6 +521,7 @@ static const struct option_spec add_options[] = {
 };
 static const struct option_spec edit_options[] = {
     {"issuer", "URL", "the provider's issuer, or entity id"},
+    {"force", NULL, "disable it although projects ask for fresh logins"},
     SETTINGS,
     {NULL},
 };

@@ -438,6 +438,32 @@ age 200 31622400; age 200 null; is "$(get .sso_max_age)" null "I3.4 none again"
 wants 201 "I3.4 from the beginning" POST $v/projects '{"slug":"late","organization":"acme","sso_max_age":3600}'
 is "$(get .sso_max_age)" 3600 "I3.4 as asked"
 
+# ---- nobody asks for logins that nobody can renew ----
+token=$olga
+others=$(sql "SELECT group_concat(slug, ' ') FROM sso_connections WHERE enabled = 1 AND slug <> 'acme-oidc'
+  AND organization_id = (SELECT id FROM organizations WHERE slug = 'acme')")
+for other in $others; do wants 200 "I3.4 not the last one" PATCH "$c/$other" '{"enabled":false}'; done
+wants CONFLICT "I3.4 the last enabled connection is not disabled under a project that asks" PATCH $c/acme-oidc '{"enabled":false}'
+[[ $(get .error.message) == *late*"--sso-max-age none"* ]]; say $? "I3.4 which is named, with what to do"
+is "$(sql "SELECT enabled FROM sso_connections WHERE slug = 'acme-oidc'")" 1 "I3.4 it stays as it was"
+wants 201 "I3.4 another enabled one" POST $c '{"slug":"second","type":"oidc","issuer":"https://second.acme.com","client_id":"p","enabled":true}'
+wants 200 "I3.4 is enough" PATCH $c/acme-oidc '{"enabled":false}'
+wants CONFLICT "I3.4 then that is the last one, and is not deleted" DELETE $c/second
+wants 200 "I3.4 enabled" PATCH $c/acme-oidc '{"enabled":true}'
+wants 204 "I3.4 it is not the last one" DELETE $c/second
+wants 200 "I3.4 by force" PATCH "$c/acme-oidc?force=1" '{"enabled":false}'
+token=$chief
+age CONFLICT 3600
+[[ $(get .error.message) == *"no enabled login connection"*"prism sso add" ]]; say $? "I3.4 the answer says why"
+wants CONFLICT "I3.4 nor from the beginning" POST $v/projects '{"slug":"never","organization":"acme","sso_max_age":3600}'
+wants 200 "I3.4 archived" DELETE $v/projects/late
+wants CONFLICT "I3.4 nor does one come back that asks" PATCH $v/projects/late '{"state":"active"}'
+wants 200 "I3.4 but without" PATCH $v/projects/late '{"state":"active","sso_max_age":null}'
+age 200 null
+token=$olga
+wants 200 "I3.4 enabled again" PATCH $c/acme-oidc '{"enabled":true}'
+token=$chief
+
 # ---- the end of a connection ----
 identity 902 newbie
 age 200 3600

@@ -658,7 +658,12 @@ TEST("I3.4 a connection that is disabled takes its freshness along")
 	join(&chief, "strict", &alice, "member");
 	login((struct said){.subject = "a", .link = alice.id});
 	EXPECT(look("strict", &alice).sso_at > 0);
-	EXPECT_STR(outcome(HTTP_PATCH, chief.token, path, json_pack("{sb}", "enabled", 0)), "200");
+	EXPECT_STR(
+	    outcome(HTTP_PATCH, chief.token, path, json_pack("{sb}", "enabled", 0)), "CONFLICT");
+	EXPECT(look("strict", &alice).sso_at > 0);
+	EXPECT_STR(
+	    outcome(HTTP_PATCH, chief.token, path, json_pack("{sb, sb}", "enabled", 0, "force", 1)),
+	    "200");
 	EXPECT_INT(look("strict", &alice).sso_at, 0);
 	EXPECT_STR(outcome(HTTP_PATCH, chief.token, path, json_pack("{sb}", "enabled", 1)), "200");
 	EXPECT(look("strict", &alice).sso_at > 0);

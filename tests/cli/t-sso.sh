@@ -44,7 +44,14 @@ run as boss prism sso metadata uni-saml
 [ "$status" = 0 ] && has "$out" "EntityDescriptor" && has "$out" "$CENTRAL_URL/sso/uni-saml/acs"
 tap $? "S3.17 sso metadata prints the service provider's metadata"
 run as boss prism sso metadata no-such
-[ "$status" = 1 ] || [ "$status" = 3 ]; tap $? "S3.17 and none for a connection that is not there"
+[ "$status" = 1 ] && has "$err" "status 404" && has "$err" "prism-saml"; tap $? "S3.17 and none for a connection that is not there"
+run as boss prism sso metadata uni
+[ "$status" = 1 ] && has "$err" "status 404" && has "$err" "of SAML connections"; tap $? "S3.17 nor for one that speaks OpenID Connect"
+for text in "" "\\n"; do
+	printf '%b' "$text" >"$T/empty"
+	run as boss prism sso edit uni --client-secret-file "$T/empty"
+	[ "$status" = 5 ] && has "$err" "$T/empty is empty"; tap $? "S3.19 an empty file is no secret"
+done
 echo "no certificate" >"$T/bad.pem"
 run as boss prism sso edit uni-saml --certificate-file "$T/bad.pem"
 [ "$status" = 1 ] && has "$err" "no certificate in PEM"; tap $? "S3.17 a file that is no certificate is refused"
@@ -72,16 +79,40 @@ run as boss prism sso edit uni --map email
 [ "$status" = 2 ] && has "$err" "WORD=CLAIM"; tap $? "S3.17 a mapping has words and claims"
 run as boss prism sso edit uni
 [ "$status" = 2 ] && has "$err" "Nothing is said"; tap $? "S3.17 an edit of nothing says so"
+run as boss prism sso edit uni --enforce yes
+[ "$status" = 0 ] && has "$out" "1 member of the organization has no login there" && has "$out" "sso link uni"
+tap $? "S3.16 enforcing says whom it spares"
+run as boss prism sso edit uni --enforce no
+[ "$status" = 0 ] && ! has "$out" "no login there"; tap $? "S3.16 and nothing of it otherwise"
 run as boss prism sso show no-such
 [ "$status" = 1 ] && has "$err" "prism sso list"; tap $? "S3.17 a connection that is not there: what to run"
+python3 - "$T/central/prism.db" <<-'END'
+	import sqlite3, sys
+	d = sqlite3.connect(sys.argv[1], timeout=10)
+	d.execute("INSERT INTO sso_identities (id, organization_id, connection_id, user_id, issuer, subject, email,"
+	    " created_at) SELECT 77, organization_id, c.id, u.id, c.issuer, 'boss', '', 1 FROM sso_connections c, users u"
+	    " WHERE c.slug = 'uni-saml' AND u.username = 'boss'")
+	d.commit()
+END
 run as boss prism sso remove uni-saml
-[ "$status" = 0 ]; tap $? "S3.16 sso remove"
+[ "$status" = 1 ] && has "$err" "1 people log in through uni-saml." && has "$err" "sso remove uni-saml --force" &&
+	! has "$err" "force=1"
+tap $? "S3.16 sso remove of one that people use: in the words of the command line"
+run as boss prism sso remove uni-saml --force
+[ "$status" = 0 ] && has "$out" "claims of domains" && has "$out" "keep their accounts"; tap $? "S3.16 sso remove"
 
 as boss prism project create lab >/dev/null
 run as boss prism project edit lab --sso-max-age 8h
 [ "$status" = 0 ] && has "$out" "no older than 8h"; tap $? "S3.16 project edit --sso-max-age asks for fresh logins"
 run as boss prism project show lab --json
 [ "$(jq .sso_max_age <<<"$out")" = 28800 ]; tap $? "S3.16 and project show has it"
+run as boss prism sso edit uni --enabled no
+[ "$status" = 1 ] && has "$err" "lab" && has "$err" "--sso-max-age none"; tap $? "S3.16 the last connection is not disabled under it"
+run as boss prism sso edit uni --enabled no --force
+[ "$status" = 0 ]; tap $? "S3.16 but by --force"
+run as boss prism project edit lab --sso-max-age 4h
+[ "$status" = 1 ] && has "$err" "prism sso add"; tap $? "S3.16 then nothing is asked for that nobody could renew"
+run as boss prism sso edit uni --enabled yes
 run as boss prism project edit lab --sso-max-age 2s
 [ "$status" = 1 ]; tap $? "S3.16 two seconds are refused"
 run as boss prism project edit lab --sso-max-age none --name "The Lab"
@@ -92,6 +123,8 @@ run as boss prism project edit lab --sso-max-age often
 # Somebody without a say in the organization
 invite alice@uni.edu lab >"$T/token"
 as alice prism invitation accept "$(cat "$T/token")" --username alice --yes >/dev/null 2>&1
+run as alice prism sso link no-such
+[ "$status" = 1 ] && has "$err" "Ask whoever" && ! has "$err" "sso list"; tap $? "I3.2 members are not sent to a list that they may not read"
 run as alice prism sso list --organization default
 [ "$status" = 1 ] && has "$err" "organization"; tap $? "S3.12 members see no connections"
 tap_end
