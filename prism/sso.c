@@ -231,7 +231,9 @@ static void warnings_print(const json_t *o)
 	size_t i;
 
 	json_array_foreach(json_object_get(o, "warnings"), i, w)
-	    out_printf("\n%s\n", json_string_value(w) ? json_string_value(w) : "");
+	{
+		out_printf("\n%s\n", json_string_value(w) ? json_string_value(w) : "");
+	}
 }
 
 /* Whom enforcing spares: said when it is asked for. */
@@ -242,13 +244,12 @@ static void unlinked_print(const struct cli *c, const json_t *o)
 	if (!args_get(c->args, "enforce") || !json_is_true(json_object_get(o, "enforce_sso")))
 		return;
 	if (n == 0)
-		out_printf("\nEvery member of the organization has a login there.\n");
+		out_printf("\nEvery member of the organization can log in there.\n");
 	else
 		out_printf(
-		    "\n%lld %s of the organization %s no login there: enforcing closes nothing\n"
-		    "to them, passwords and keys stay open. Who links one is in: prism sso link "
-		    "%s\n",
-		    n, n == 1 ? "member" : "members", n == 1 ? "has" : "have", text_of(o, "slug"));
+		    "\nEnforcing closes nothing to %lld %s of the organization who cannot log in\n"
+		    "there yet: passwords and keys stay open to them.\n",
+		    n, n == 1 ? "member" : "members");
 }
 
 static int connection_show(struct cli *c, const char *title, const json_t *o)
