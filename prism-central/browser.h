@@ -17,6 +17,7 @@
  * Sec-Fetch-Site, if it has one, "same-origin": authorize() does that, before any handler. Cookies
  * open nothing else: routes of the API look at the bearer token only.
  */
+#include "base/buf.h"
 #include "domain.h"
 
 #define BROWSER_PREFIX	"pbs_"
@@ -69,6 +70,20 @@ int browser_revoke(struct tx *t, int64_t user, int64_t now);
 int browser_token_new(char out[static 48]);
 /* Add Set-Cookie to the reply: "token", or the one that the browser has or was given (NULL). */
 void browser_set_cookie(const struct request *rq, struct reply *rp, const char *token);
+
+/* page_ways.c: links to institutions' logins, for a page on which nobody is logged in. */
+struct login_ways {
+	const char *path; /* of ours, to go to then */
+	const char *slug; /* of a connection, or NULL */
+	const char *org;  /* slug of an organization, or NULL */
+};
+/*
+ * A <nav> with those of the connection and the organization that are named; else, where the path is
+ * the device page with a pending code of a host, those of its projects' organizations; else all of
+ * the service, if they are five at most. Enabled ones only; nothing where there is none. 0 or
+ * -errno.
+ */
+int login_ways(struct request *rq, const struct login_ways *ways, struct buf *out);
 
 /* Handlers: page_login.c */
 void page_login(struct request *rq, struct reply *rp); /* GET /login?return=PATH&hint=EMAIL */

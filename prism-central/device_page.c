@@ -27,6 +27,7 @@ struct view {
 	struct device_worth worth;
 	int verdict;
 	bool stale; /* it is there, but over or answered */
+	bool over;  /* its time has ended, or its host has ended it */
 };
 
 /* ---- guesses --------------------------------------------------------------------------------- */
@@ -90,7 +91,7 @@ static int look(struct tx *t, struct view *v)
 	int r = rq->who.kind == PRINCIPAL_USER ? browser_holds(t, rq) : 0;
 
 	v->verdict = DEVICE_UNKNOWN;
-	v->stale = false;
+	v->stale = v->over = false;
 	if (r <= 0)
 		return r < 0 ? r : -EACCES;
 	r = device_by_user_code(t, v->typed, d);
@@ -98,6 +99,8 @@ static int look(struct tx *t, struct view *v)
 		return r == -ENOENT ? 0 : r;
 	v->stale = (d->user == 0 || d->user == who.user) &&
 		   (d->state != DEVICE_PENDING || d->expires_at <= rq->now);
+	v->over = v->stale && d->expires_at <= rq->now &&
+		  (d->state == DEVICE_PENDING || d->state == DEVICE_APPROVED);
 	if (d->state != DEVICE_PENDING || d->expires_at <= rq->now)
 		return 0;
 	r = device_judge(t, d, &who, rq->now, &v->worth);
@@ -142,6 +145,25 @@ static void own_path(const struct view *v, bool renewed, char *out, size_t size)
 	snprintf(out, size, "/device?user_code=%s%s", shown, renewed ? "&renewed=1" : "");
 }
 
+static const char no_code[] =
+    "A code looks like WDJB-MJHT: eight letters, never A, E, I, O, U or Y, and no digits.";
+static const char unknown_code[] =
+    "This code is not known: its time may be over, or it was answered already. Look at your "
+    "terminal, and begin again there if need be.";
+static const char over_code[] =
+    "This code is not known any more: it has expired, or the login was given "
+    "up, and your terminal does not wait any more. Begin again there.";
+
+/* What is wrong with one that is not there. */
+static const char *code_fault(const struct view *v)
+{
+	char code[DEVICE_USER_CODE + 1];
+
+	if (!v->typed || !device_user_code_read(v->typed, code))
+		return no_code;
+	return v->over ? over_code : unknown_code;
+}
+
 static void ask_code(
     struct view *v, struct reply *rp, int status, const char *error, const char *code)
 {
@@ -156,7 +178,7 @@ static void ask_code(
 	    "<input id=\"user_code\" name=\"user_code\" value=\"%s\" maxlength=\"32\" required "
 	    "autofocus "
 	    "autocomplete=\"off\" autocapitalize=\"characters\" spellcheck=\"false\" "
-	    "placeholder=\"XXXX-XXXX\">\n"
+	    "placeholder=\"WDJB-MJHT\">\n"
 	    "<p class=\"actions\"><button>Continue</button></p>\n</form>\n"
 	    "<p class=\"warn\">Type only a code from a terminal of your own. Nobody has a reason "
 	    "to "
@@ -208,17 +230,9 @@ static void put_facts(struct page *p, const struct device *d, int64_t now)
 {
 	int64_t left = d->expires_at - now;
 
-	html_put(&p->body, "<dl class=\"facts\">\n");
-	if (d->host)
-		html_put(&p->body,
-		    "<dt>Host</dt><dd>%s</dd>\n<dt>User</dt><dd>%s</dd>\n"
-		    "<dt>Service</dt><dd>%s</dd>\n",
-		    d->host_name, d->username, d->service);
-	else
-		html_put(&p->body,
-		    "<dt>Program</dt><dd>the command line, prism login</dd>\n"
-		    "<dt>User</dt><dd>%s</dd>\n",
-		    p->rq->who.name);
+	/* Host and person stand above: a telephone must show all this and both answers at once. */
+	html_put(&p->body, "<dl class=\"facts\">\n<dt>%s</dt><dd>%s</dd>\n",
+	    d->host ? "Service" : "Program", d->host ? d->service : "prism login");
 	html_put(&p->body, "<dt>From</dt><dd>%s</dd>\n<dt>Time left</dt><dd>",
 	    d->origin[0] ? d->origin : "the host itself, or not known");
 	if (left >= 120)
@@ -238,10 +252,9 @@ static void put_warnings(struct page *p, const struct device *d)
 	    d->host ? "ssh" : "prism login");
 	if (elsewhere(peer, d->origin))
 		html_put(&p->body,
-		    "<p class=\"warn\">This browser has another address (%s) than the terminal "
-		    "(%s). That is so with a telephone, or from within another network; if you do "
-		    "not know why, do not approve.</p>\n",
-		    peer, d->origin);
+		    "<p class=\"warn\">This browser has another address: %s. That is so with a "
+		    "telephone, or in another network; if you do not know why, deny.</p>\n",
+		    peer);
 }
 
 static void review(struct view *v, struct reply *rp)
@@ -267,8 +280,8 @@ static void review(struct view *v, struct reply *rp)
 	put_warnings(&p, d);
 	page_form(&p, "/device/decide");
 	page_hidden(&p, "user_code", shown);
-	html_put(&p.body, "<p class=\"actions\"><button name=\"decision\" value=\"approve\">Approve"
-			  "</button>\n<button class=\"quiet danger\" name=\"decision\" "
+	html_put(&p.body, "<p class=\"actions pair\"><button name=\"decision\" value=\"approve\">"
+			  "Approve</button>\n<button class=\"quiet danger\" name=\"decision\" "
 			  "value=\"deny\">Deny</button></p>\n</form>\n");
 	page_send(&p);
 }
@@ -340,10 +353,7 @@ static void refuse(struct view *v, struct reply *rp)
 	default:
 		if (!v->stale)
 			guess_count(rq, "no such code");
-		ask_code(v, rp, 404,
-		    "This code is not known: its time may be over, or it was answered already. "
-		    "Look at your terminal, and begin again there if need be.",
-		    "");
+		ask_code(v, rp, 404, code_fault(v), "");
 	}
 }
 
@@ -393,7 +403,7 @@ void device_page_post(struct request *rq, struct reply *rp)
 	if (v.typed && device_user_code_read(v.typed, code))
 		reply_redirect(rp, path);
 	else
-		ask_code(&v, rp, 400, "A code is eight letters, as in WDJB-MJHT.", "");
+		ask_code(&v, rp, 400, no_code, "");
 }
 
 /* ---- the decision ---------------------------------------------------------------------------- */

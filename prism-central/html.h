@@ -33,7 +33,7 @@ void html_put(struct buf *b, const char *fmt, ...);
  *	p.code		a code to be read off and compared	dl.facts  dt and dd pairs
  *	label, input	one below the other			ul.plain  a list without dots
  *	p.actions	holds <button> and <a class="button">, side by side where there is room,
- *with the classes quiet (a lesser choice) and danger
+ *with the classes quiet (a lesser choice) and danger; p.actions.pair: two, always side by side
  *	nav.choices	holds <a class="button quiet">, one below the other: other ways to log in
  */
 struct page {
@@ -54,6 +54,8 @@ void page_begin(
 void page_form(struct page *p, const char *action);
 /* A hidden field. */
 void page_hidden(struct page *p, const char *name, const char *value);
+/* Small print: which request it was, for whoever asks their administrator. */
+void page_request(struct page *p);
 /* Answer with it, and to a GET set the browser's cookie where it has none. */
 void page_send(struct page *p);
 void page_release(struct page *p);

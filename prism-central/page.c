@@ -40,6 +40,13 @@ void page_hidden(struct page *p, const char *name, const char *value)
 	html_put(&p->body, "<input type=\"hidden\" name=\"%s\" value=\"%s\">", name, value);
 }
 
+void page_request(struct page *p)
+{
+	html_put(&p->body,
+	    "<p class=\"note\">Should you ask your administrator, name this request: %s</p>",
+	    p->rq->id);
+}
+
 void page_release(struct page *p)
 {
 	buf_free(&p->body);
@@ -151,9 +158,8 @@ static void send_error(struct request *rq, struct reply *rp, int status, const c
 	if (hint && *hint)
 		html_put(&p.body, "<p>%s</p>\n", hint);
 	html_put(&p.body,
-	    "<p class=\"actions\"><a class=\"button quiet\" href=\"/\">To the beginning</a></p>\n"
-	    "<p class=\"note\">Should you ask your administrator, name this request: %s</p>",
-	    rq->id);
+	    "<p class=\"actions\"><a class=\"button quiet\" href=\"/\">To the beginning</a></p>\n");
+	page_request(&p);
 	page_send(&p);
 }
 

@@ -8,25 +8,27 @@
 #include "login.h"
 #include "sso.h"
 
-static const char sql_ways[] =
-    "SELECT c.slug, c.name FROM sso_connections c JOIN organizations o ON o.id = c.organization_id"
-    " WHERE c.enabled = 1 AND (c.slug = $1 OR o.slug = $2) ORDER BY c.name LIMIT 8";
-
 /* What both steps carry along. */
 struct step {
 	struct act act;
-	const char *name;	  /* as typed; "": nothing yet */
-	const char *path;	  /* where to go then */
-	const char *slug;	  /* of a connection, or NULL */
-	const char *org;	  /* slug of an organization, or NULL */
-	struct buf *ways;	  /* out: links to connections */
+	struct login_ways ways;	  /* the other ones; its path is where to go then */
+	char name[EMAIL_MAX + 1]; /* as typed; "": nothing yet */
 	char found[SLUG_MAX + 1]; /* the connection that an address or account belongs to; "" */
 };
 
-/* What can be no name is not shown again either. */
-static const char *name_typed(const char *s)
+/* What can be no name is not shown again either. Telephones put a blank behind a word. */
+static void name_typed(struct step *s, const char *typed)
 {
-	return s && strlen(s) <= EMAIL_MAX ? s : "";
+	static const char blank[] = " \t";
+	const char *from = typed ? typed + strspn(typed, blank) : "";
+	size_t n = strlen(from);
+
+	while (n > 0 && strchr(blank, from[n - 1]))
+		n--;
+	if (n > EMAIL_MAX)
+		n = 0;
+	memcpy(s->name, from, n);
+	s->name[n] = '\0';
 }
 
 /* Back to the login page would be a way without an end. */
@@ -60,27 +62,6 @@ static void go_to_provider(struct request *rq, struct reply *rp, const char *slu
 
 /* ---- the first step: who --------------------------------------------------------------------- */
 
-static int ways_tx(struct tx *t, struct act *a)
-{
-	struct step *s = (struct step *)a;
-	struct buf *b = s->ways;
-	_cleanup_rows_ struct rows *r = NULL;
-	int n = tx_query(t, sql_ways, "ss", &r, s->slug ? s->slug : "", s->org ? s->org : "");
-
-	buf_clear(b);
-	while (n == 0 && (n = rows_next(r)) > 0) {
-		if (!b->len)
-			html_put(
-			    b, "<p class=\"note\">Or log in with</p>\n<nav class=\"choices\">");
-		html_put(b, "<a class=\"button quiet\" href=\"/sso/%u/start?return=%u\">%s</a>\n",
-		    row_text(r, 0), s->path, row_text(r, 1));
-		n = 0;
-	}
-	if (b->len)
-		html_put(b, "</nav>\n");
-	return n < 0 ? n : buf_error(b);
-}
-
 static void put_error(struct page *p, const char *why)
 {
 	if (why)
@@ -93,66 +74,83 @@ static void ask_name(struct step *s, struct reply *rp, int status, const char *w
 	_cleanup_page_ struct page p = {0};
 
 	page_begin(&p, s->act.rq, rp, status, "Log in");
-	s->ways = &ways;
-	s->act.fn = ways_tx;
-	int r = s->slug || s->org ? act_do(&s->act, STORE_READ) : 0;
+	int r = login_ways(s->act.rq, &s->ways, &ways);
 	if (r < 0) {
-		act_reply(&s->act, r, rp);
+		reply_errno(rp, r);
 		return;
 	}
 	put_error(&p, why);
+	buf_add(&p.body, ways.data, ways.len);
+	if (ways.len)
+		html_put(&p.body, "<p class=\"note\">Or say who you are:</p>\n");
 	page_form(&p, "/login");
-	page_hidden(&p, "return", s->path);
+	page_hidden(&p, "return", s->ways.path);
 	html_put(&p.body,
 	    "<label for=\"login\">Email address or username</label>\n"
-	    "<input id=\"login\" name=\"login\" value=\"%s\" maxlength=\"254\" required autofocus "
+	    "<input id=\"login\" name=\"login\" value=\"%s\" maxlength=\"254\" required%r "
 	    "autocomplete=\"username\" autocapitalize=\"none\" spellcheck=\"false\">\n"
-	    "<p class=\"actions\"><button>Continue</button></p>\n</form>\n",
-	    s->name);
-	buf_add(&p.body, ways.data, ways.len);
-	html_put(&p.body,
+	    "<p class=\"actions\"><button>Continue</button></p>\n</form>\n"
 	    "<p class=\"note\">With the email address of an institution that logs its people in "
 	    "itself, you are taken there: you never type its password here. With a username you "
-	    "are "
-	    "asked for your password at Prism.</p>");
+	    "are asked for your password at Prism.</p>",
+	    s->name, ways.len ? "" : " autofocus");
 	page_send(&p);
 }
 
 void page_login(struct request *rq, struct reply *rp)
 {
-	struct step s = {.act = {.rq = rq}, .slug = request_query(rq, "connection")};
-	const char *hint = request_query(rq, "hint");
+	struct step s = {.act = {.rq = rq}};
 
-	s.name = name_typed(hint);
-	s.org = request_query(rq, "org");
-	s.path = path_after(request_query(rq, "return"));
+	name_typed(&s, request_query(rq, "hint"));
+	s.ways.slug = request_query(rq, "connection");
+	s.ways.org = request_query(rq, "org");
+	s.ways.path = path_after(request_query(rq, "return"));
 	if (rq->who.kind == PRINCIPAL_USER)
-		reply_redirect(rp, s.path);
+		reply_redirect(rp, s.ways.path);
 	else
 		ask_name(&s, rp, 200, NULL);
 }
 
 /* ---- the second: a password ------------------------------------------------------------------ */
 
+/* Here somebody may be about to type the password of their institution. */
+static void put_elsewhere(struct page *p, const struct step *s, const struct buf *ways)
+{
+	if (ways->len) {
+		html_put(&p->body, "<p class=\"note\">With an account of an institution:</p>\n");
+		buf_add(&p->body, ways->data, ways->len);
+	}
+	html_put(&p->body,
+	    "<p class=\"note\">Your institution's password does not belong here: "
+	    "<a href=\"/login?return=%u\">go back</a> and begin with your email address there. "
+	    "If you have lost your Prism password, your administrator can set a new one.</p>",
+	    s->ways.path);
+}
+
 static void ask_password(struct step *s, struct reply *rp, int status, const char *why)
 {
+	_cleanup_buf_ struct buf ways = BUF_INIT(HTML_MAX / 4);
 	_cleanup_page_ struct page p = {0};
 
 	page_begin(&p, s->act.rq, rp, status, "Log in");
+	int r = login_ways(s->act.rq, &s->ways, &ways);
+	if (r < 0) {
+		reply_errno(rp, r);
+		return;
+	}
 	put_error(&p, why);
 	page_form(&p, "/login");
-	page_hidden(&p, "return", s->path);
+	page_hidden(&p, "return", s->ways.path);
 	html_put(&p.body,
 	    "<label for=\"login\">Email address or username</label>\n"
 	    "<input id=\"login\" name=\"login\" value=\"%s\" readonly autocomplete=\"username\">\n"
-	    "<label for=\"password\">Password</label>\n"
+	    "<label for=\"password\">Prism password (not your institution's)</label>\n"
 	    "<input id=\"password\" name=\"password\" type=\"password\" maxlength=\"%i\" required "
 	    "autofocus autocomplete=\"current-password\">\n"
 	    "<p class=\"actions\"><button>Log in</button> "
-	    "<a class=\"button quiet\" href=\"/login?return=%u\">Somebody else</a></p>\n</form>\n"
-	    "<p class=\"note\">If you have lost your password, your administrator can set a new "
-	    "one.</p>",
-	    s->name, (int64_t)PASSWORD_MAX, s->path);
+	    "<a class=\"button quiet\" href=\"/login?return=%u\">Back</a></p>\n</form>\n",
+	    s->name, (int64_t)PASSWORD_MAX, s->ways.path);
+	put_elsewhere(&p, s, &ways);
 	page_send(&p);
 }
 
@@ -176,7 +174,7 @@ static void post_name(struct step *s, struct reply *rp)
 	if (r < 0)
 		act_reply(&s->act, r, rp);
 	else if (s->found[0])
-		go_to_provider(s->act.rq, rp, s->found, s->path);
+		go_to_provider(s->act.rq, rp, s->found, s->ways.path);
 	else
 		ask_password(s, rp, 200, NULL);
 }
@@ -232,7 +230,7 @@ static void say_enforced(struct step *s, struct reply *rp, const struct login *l
 		html_put(&p.body,
 		    "<p class=\"actions\"><a class=\"button\" href=\"/sso/%u/start?return=%u\">"
 		    "Go there</a></p>",
-		    e.slug, s->path);
+		    e.slug, s->ways.path);
 	else
 		html_put(&p.body, "<p class=\"actions\"><a class=\"button\" href=\"/login\">"
 				  "Begin with your email address</a></p>");
@@ -271,7 +269,7 @@ static void post_password(struct step *s, struct reply *rp, const char *password
 	int r = login_password(&b.login, password);
 	if (r == 0) {
 		browser_set_cookie(s->act.rq, rp, b.opened.token);
-		go(s->act.rq, rp, s->path);
+		go(s->act.rq, rp, s->ways.path);
 	} else if (r == -ECANCELED) {
 		say_refused(s, rp, &b.login);
 	} else {
@@ -282,12 +280,12 @@ static void post_password(struct step *s, struct reply *rp, const char *password
 
 void page_login_post(struct request *rq, struct reply *rp)
 {
-	struct step s = {.act = {.rq = rq}, .path = path_after(request_form(rq, "return"))};
+	struct step s = {.act = {.rq = rq}};
 	const char *password = request_form(rq, "password");
-	const char *name = request_form(rq, "login");
 
-	s.name = name_typed(name);
-	if (!*s.name)
+	name_typed(&s, request_form(rq, "login"));
+	s.ways.path = path_after(request_form(rq, "return"));
+	if (!s.name[0])
 		ask_name(&s, rp, 400, "Type your email address or your username.");
 	else if (password && *password)
 		post_password(&s, rp, password);

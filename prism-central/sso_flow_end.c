@@ -86,7 +86,9 @@ static const struct {
 	"administrator (connection %s)."},
     [SSO_OTHER_PERSON] = {409, "This login belongs to another account",
 	"What %s calls you is linked to another account of Prism already, and nothing was changed. "
-	"Log in there as the right person, then try again: prism sso link %s."},
+	"Log in there as the right person, then try again: prism sso link %s. If both accounts are "
+	"yours, unlink it in the other one first: prism sso identities, then prism sso unlink "
+	"ID."},
     [SSO_TOO_MANY] = {429, "Too many new accounts",
 	"Very many accounts were made for people of %s just now, and there is a limit. Try again "
 	"in "
@@ -107,7 +109,8 @@ static void tell(
 	html_put(&p.body, "<p>");
 	html_put(&p.body, told[i].text, c->name, c->slug);
 	html_put(&p.body, "</p>\n<p class=\"actions\"><a class=\"button quiet\" href=\"/\">"
-			  "To the beginning</a></p>");
+			  "To the beginning</a></p>\n");
+	page_request(&p);
 	page_send(&p);
 }
 

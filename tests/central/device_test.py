@@ -112,7 +112,8 @@ a = a_browser.send(page, "/device", user_code=" " + code.lower().replace("-", " 
 same((a.status, a.location), (303, "/device?user_code=" + code),
      "I3.1 case, blanks and hyphens do not count")
 a = a_browser.send(page, "/device", user_code="12345")
-say(a.status == 400 and a.has("eight letters"), "I3.1 what cannot be a code is told at once")
+say(a.status == 400 and a.has("looks like WDJB-MJHT: eight letters, never A, E, I, O, U or Y"),
+    "I3.1 what cannot be a code is told at once, and what one looks like")
 lower = d["user_code"].lower().replace("-", "")
 say(a_browser.get("/device?user_code=" + lower).has("Approve this login?"),
     "I3.1 in the address as well")
@@ -158,7 +159,7 @@ page = a_browser.get("/device?user_code=" + h["user_code"])
 say(page.has("log in to ws1 as alice", "ws1", "alice", "sshd", "192.0.2.7", h["user_code"],
              "Approve only if you have just typed ssh yourself. Somebody who sends you this code "
              "wants to log in as you."), "I3.1 the page tells host, user, service, origin and code")
-say(page.has("This browser has another address (127.0.0.1) than the terminal (192.0.2.7)"),
+say(page.has("This browser has another address: 127.0.0.1.") and page.has("192.0.2.7"),
     "I3.1 and that the browser is elsewhere")
 n = ws1.begin("alice", origin="127.0.0.1")
 page = a_browser.get("/device?user_code=" + n["user_code"])
@@ -226,6 +227,67 @@ for what, more in (("no name", {"login_hint": None}), ("a name that is none", {"
 h = ws1.begin("bob")
 page = approve(b_browser, h, "deny")
 same(ws1.poll(h).error, (400, "access_denied"), "I3.3 denied")
+
+# ---- for how long the terminal waits ----
+for life, want in (("90", 90), ("10", 10), ("1", 10), ("-5", 10), ("300", 300), ("100000", 300),
+                   (None, 300)):
+    h = ws1.begin("alice", life=life, origin="198.51.100.1")
+    left = sql("SELECT expires_at - created_at FROM device_codes WHERE device_hash = ?",
+               sha(h["device_code"]))[0][0]
+    same((h["expires_in"], left), (want, want), "I3.3 a code lives as its terminal: life=%s" % life)
+for life in ("soon", "1.5", ""):
+    same(ws1.ask("alice", life=life, origin="198.51.100.1").error, (400, "invalid_request"),
+         "I3.3 no life: %r" % life)
+same(begin_cli(c)["expires_in"], 300, "I3.1 the command line's live as before")
+h = ws1.begin("alice", life="90", origin="198.51.100.2")
+page = a_browser.get("/device?user_code=" + h["user_code"])
+say(page.has("seconds") and "minutes" not in page.text, "I3.3 the page's time left is the terminal's")
+sql("UPDATE device_codes SET expires_at = ? WHERE device_hash = ?", int(time.time()),
+    sha(h["device_code"]))
+late = a_browser.send(page, "/device/decide", decision="approve")
+say(late.status == 404 and late.has("your terminal does not wait any more", "Begin again there") and
+    "The login is approved" not in late.text, "I3.3 a late approval is not called one")
+same(ws1.poll(h).error, (400, "expired_token"), "I3.3 nor is it one")
+
+
+def give_up(host, started, **more):
+    return host.client.post("/oauth2/revoke", dict({"token": started["device_code"]}, **more),
+                            bearer=host.bearer)
+
+
+h = ws1.begin("alice", life="90", origin="198.51.100.2")
+page = a_browser.get("/device?user_code=" + h["user_code"])
+same((give_up(ws2, h).status, ws1.poll(h).error), (200, (400, "authorization_pending")),
+     "I3.3 RFC 7009: another host ends nothing, and cannot tell")
+Client().post("/oauth2/revoke", {"token": h["device_code"]})
+say(a_browser.get("/device?user_code=" + h["user_code"]).has("Approve this login?"),
+    "I3.3 nor does somebody who is no host")
+d = begin_cli(c)
+same((give_up(ws1, d).status, poll_cli(c, d).error), (200, (400, "authorization_pending")),
+     "I3.3 a host ends no code of the command line")
+sql("UPDATE device_codes SET polled_at = 0 WHERE device_hash = ?", sha(h["device_code"]))
+parked = Later(ws1.poll, h, client=Client(), wait="20")
+time.sleep(0.3)
+same(give_up(ws1, h, client_id="prism-host").status, 200, "I3.3 its own host ends a code")
+same(parked.result().error, (400, "expired_token"), "I3.3 whoever waits for it is told at once")
+same(audit("device.end"), ("host:ws1", "user:alice",
+                           {"host": "ws1", "origin": "198.51.100.2", "service": "sshd"}),
+     "I3.3 the audit log has it")
+late = a_browser.send(page, "/device/decide", decision="approve")
+say(late.status == 404 and late.has("your terminal does not wait any more"),
+    "I3.3 a code that was given up cannot be approved, and the page says why")
+same(ws1.poll(h).error, (400, "expired_token"), "I3.3 nor redeemed")
+h = ws1.begin("alice", life="90", origin="198.51.100.2")
+approve(a_browser, h)
+same((give_up(ws1, h).status, ws1.poll(h).error), (200, (400, "expired_token")),
+     "I3.3 one that was approved already is void as well")
+h = ws1.begin("alice", origin="198.51.100.2")
+approve(a_browser, h)
+ws1.poll(h)
+same((give_up(ws1, h).status, give_up(ws1, h).status, sql(state, sha(h["device_code"]))[0][0]),
+     (200, 200, "redeemed"), "I3.3 what was redeemed stays so, and the answer is the same")
+same(give_up(ws1, {"device_code": "pdc_" + "A" * 43}).status, 200, "I3.3 as for none at all")
+same(give_up(ws1, h, client_id=CLI).error, (401, "invalid_client"), "I3.3 a host is not another client")
 
 # ---- rights that end between approval and redemption ----
 h = ws1.begin("bob")

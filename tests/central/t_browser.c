@@ -426,7 +426,8 @@ TEST("I3.1 connections that a link names are offered, enabled ones only")
 	    " 'ACME <Labs>', 'oidc', 1, 'https://idp.test', r.id, 1, u.id, 1 FROM organizations o,"
 	    " users u, roles r WHERE r.slug = 'member' AND r.scope = 'organization'");
 	EXPECT_INT(browse(&b, HTTP_GET, "/login?connection=acme&return=/device", NULL), 200);
-	EXPECT(strstr(b.body, "href=\"/sso/acme/start?return=%2Fdevice\">ACME &lt;Labs&gt;</a>"));
+	EXPECT(strstr(b.body, "href=\"/sso/acme/start?return=%2Fdevice\">Log in with ACME "
+			      "&lt;Labs&gt;</a>"));
 	EXPECT_INT(browse(&b, HTTP_GET, "/login?org=default", NULL), 200);
 	EXPECT(strstr(b.body, "/sso/acme/start"));
 	EXPECT_INT(browse(&b, HTTP_GET, "/login?connection=none", NULL), 200);
@@ -434,6 +435,138 @@ TEST("I3.1 connections that a link names are offered, enabled ones only")
 	sql("UPDATE sso_connections SET enabled = 0");
 	EXPECT_INT(browse(&b, HTTP_GET, "/login?connection=acme", NULL), 200);
 	EXPECT(!strstr(b.body, "/sso/"));
+}
+
+/* Enabled connections "NAME1" and on, of an organization "NAME". */
+static void connections(int id, const char *name, int n)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text),
+	    "INSERT INTO organizations (id, slug, name, state, created_at) VALUES (%d, '%s', '%s',"
+	    " 'active', 1)",
+	    id, name, name);
+	sql(text);
+	for (int i = 1; i <= n; i++) {
+		snprintf(text, sizeof(text),
+		    "INSERT INTO sso_connections (id, organization_id, slug, name, type, enabled,"
+		    " issuer, default_role_id, created_at, created_by, updated_at) SELECT %d, %d,"
+		    " '%s%d', '%s', 'oidc', 1, 'https://idp.test', r.id, 1, u.id, 1 FROM users u,"
+		    " roles r WHERE r.slug = 'member' AND r.scope = 'organization'",
+		    id * 10 + i, id, name, i, name);
+		sql(text);
+	}
+}
+
+/* A pending code, WDJB-MJHT, of a host that serves a project of the organization 60. */
+static void host_code(void)
+{
+	char hash[65], text[1024];
+
+	sha256_hex("WDJBMJHT", 8, hash);
+	sql("INSERT INTO projects (id, organization_id, slug, name, state, contact, gid_rw, gid_ro,"
+	    " created_by, created_at) SELECT 901, 60, 'p', 'P', 'active', '', 990001, 990002, id, 1"
+	    " FROM users WHERE username = 'chief'");
+	sql("INSERT INTO hosts (id, organization_id, name, public_key, hostname, address,"
+	    " ssh_host_keys, state, manifest, enrolled_at, last_seen) VALUES (903, 60, 'gpu', 'k',"
+	    " '', '', '[]', 'enrolled', 1, 1, 1)");
+	sql("INSERT INTO host_projects VALUES (903, 901)");
+	snprintf(text, sizeof(text),
+	    "INSERT INTO device_codes (id, device_hash, user_hash, host_id, user_id, username,"
+	    " nonce, state, interval_s, created_at, expires_at) SELECT 904, 'd', '%s', 903, id,"
+	    " username, '%064d', 'pending', 5, 1, 9000000000 FROM users WHERE username = 'chief'",
+	    hash, 0);
+	sql(text);
+}
+
+static const char of_code[] = "/login?return=%2Fdevice%3Fuser_code%3DWDJB-MJHT";
+static const char of_other[] = "/login?return=%2Fdevice%3Fuser_code%3DWDJB-MJHX";
+
+TEST("S3.17 coming with a host's code, a person is offered the logins of its organizations")
+{
+	static const char way[] =
+	    "href=\"/sso/acme1/start?return=%2Fdevice%3Fuser_code%3DWDJB-MJHT\">Log in with "
+	    "acme</a>";
+	static const char field[] = "id=\"login\"";
+	fresh();
+	connections(60, "acme", 2);
+	connections(61, "other", 6);
+	host_code();
+	EXPECT_INT(browse(&b, HTTP_GET, "/device?user_code=wdjbmjht", NULL), 303);
+	EXPECT_STR(b.location, of_code);
+	EXPECT_INT(browse(&b, HTTP_GET, of_code, NULL), 200);
+	EXPECT(strstr(b.body, way) && strstr(b.body, "/sso/acme2/start"));
+	EXPECT(strstr(b.body, way) < strstr(b.body, field));
+	EXPECT(!strstr(b.body, "/sso/other"));
+	/* At the second step as well, and when the password was wrong. */
+	EXPECT_INT(
+	    browse(&b, HTTP_POST, "/login", "login=chief&return=%2Fdevice%3Fuser_code%3DWDJB-MJHT"),
+	    200);
+	EXPECT(strstr(b.body, way) && strstr(b.body, "Prism password (not your institution's)"));
+	EXPECT(strstr(b.body, "href=\"/login?return=%2Fdevice%3Fuser_code%3DWDJB-MJHT\""));
+	EXPECT_INT(browse(&b, HTTP_POST, "/login",
+		       "login=chief&password=no&return=%2Fdevice%3Fuser_code%3DWDJB-MJHT"),
+	    403);
+	EXPECT(strstr(b.body, way));
+	static const char *const ends[] = {"UPDATE device_codes SET expires_at = 1",
+	    "UPDATE device_codes SET expires_at = 9000000000, state = 'denied'",
+	    "UPDATE device_codes SET state = 'pending', host_id = 0",
+	    "UPDATE sso_connections SET enabled = 0 WHERE organization_id = 60"};
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		sql(ends[i]);
+		browse(&b, HTTP_GET, of_code, NULL);
+		EXPECT(!strstr(b.body, "/sso/"));
+	}
+}
+
+TEST("S3.17 a code that is not there gives the page of any other, and guessing ends")
+{
+	char unknown[HTML_MAX];
+	fresh();
+	connections(60, "acme", 1);
+	connections(61, "other", 5);
+	host_code();
+	EXPECT_INT(browse(&b, HTTP_GET, of_other, NULL), 200);
+	EXPECT(!strstr(b.body, "/sso/"));
+	memcpy(unknown, b.body, sizeof(unknown));
+	EXPECT_INT(browse(&b, HTTP_GET, of_code, NULL), 200);
+	EXPECT(strstr(b.body, "/sso/acme1/start"));
+	ratelimit_reset(NULL);
+	world_limits = true;
+	for (int i = 0; i < 200; i++)
+		browse(&b, HTTP_GET, of_other, NULL);
+	EXPECT_INT(browse(&b, HTTP_GET, of_code, NULL), 200);
+	EXPECT(!strstr(b.body, "/sso/"));
+	EXPECT_INT(strlen(unknown), strlen(b.body));
+	world_limits = false;
+}
+
+TEST("S3.17 without a hint the login page offers all connections, where they are few")
+{
+	fresh();
+	EXPECT_INT(browse(&b, HTTP_GET, "/login", NULL), 200);
+	EXPECT(!strstr(b.body, "<nav"));
+	connections(60, "acme", 5);
+	EXPECT_INT(browse(&b, HTTP_GET, "/login", NULL), 200);
+	EXPECT(strstr(b.body, "/sso/acme1/start") && strstr(b.body, "/sso/acme5/start"));
+	connections(61, "other", 1);
+	EXPECT_INT(browse(&b, HTTP_GET, "/login", NULL), 200);
+	EXPECT(!strstr(b.body, "/sso/"));
+	sql("UPDATE sso_connections SET enabled = 0 WHERE organization_id = 61");
+	EXPECT_INT(browse(&b, HTTP_GET, "/login", NULL), 200);
+	EXPECT(strstr(b.body, "/sso/acme5/start") && !strstr(b.body, "/sso/other1"));
+}
+
+TEST("I3.1 blanks around a name do not count")
+{
+	fresh();
+	browse(&b, HTTP_GET, "/login", NULL);
+	EXPECT_INT(browse(&b, HTTP_POST, "/login", "login=++chief+"), 200);
+	EXPECT(strstr(b.body, "value=\"chief\" readonly"));
+	EXPECT_INT(browse(&b, HTTP_POST, "/login", "login=++"), 400);
+	EXPECT_INT(
+	    browse(&b, HTTP_POST, "/login", "login=+chief+&password=correct+horse+battery"), 303);
+	EXPECT(logged_in());
 }
 
 TEST("S3.17 an address of a proven domain is taken to its provider, others are asked a password")
