@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 #include "base/log.h"
+#include "base/num.h"
 #include "central.h"
 #include "ratelimit.h"
 
@@ -17,6 +18,7 @@ struct start {
 	struct request *rq;
 	bool host;
 	const char *username, *service, *origin, *nonce;
+	int64_t life;
 	struct oauth_secret device;
 	char code[DEVICE_USER_CODE + 1], code_hash[65];
 	int64_t user; /* of the transaction */
@@ -42,6 +44,20 @@ static bool nonce_valid(const char *s)
 	return s && hex_decode(s, strlen(s), raw, sizeof(raw)) == sizeof(raw);
 }
 
+/* For as long as the terminal waits, so that nobody approves what has ended there. */
+static bool life_parse(struct start *s)
+{
+	const char *life = request_form(s->rq, "life");
+
+	if (life && num_parse_i64(life, &s->life) < 0)
+		return false;
+	if (s->life < DEVICE_LIFE_MIN)
+		s->life = DEVICE_LIFE_MIN;
+	if (s->life > DEVICE_SECONDS)
+		s->life = DEVICE_SECONDS;
+	return true;
+}
+
 /* sshd's idea of an origin may be a name, or an address with a zone; a console has none. */
 static bool host_parse(struct start *s)
 {
@@ -55,7 +71,8 @@ static bool host_parse(struct start *s)
 		s->origin = "";
 	return s->username && username_valid(s->username) && s->service && s->service[0] &&
 	       word_valid(s->service, DEVICE_SERVICE_MAX, "-_.") &&
-	       word_valid(s->origin, DEVICE_ORIGIN_MAX, "-_.:%") && nonce_valid(s->nonce);
+	       word_valid(s->origin, DEVICE_ORIGIN_MAX, "-_.:%") && nonce_valid(s->nonce) &&
+	       life_parse(s);
 }
 
 static bool start_parse(struct start *s, struct reply *rp)
@@ -65,6 +82,7 @@ static bool start_parse(struct start *s, struct reply *rp)
 
 	s->username = s->service = s->nonce = "";
 	s->origin = rq->peer ? rq->peer : "";
+	s->life = DEVICE_SECONDS;
 	if (!client) {
 		oauth_error(rq, rp, OAUTH_INVALID_REQUEST, "no client_id");
 		return false;
@@ -79,7 +97,8 @@ static bool start_parse(struct start *s, struct reply *rp)
 		return false;
 	}
 	if (s->host && !host_parse(s)) {
-		oauth_error(rq, rp, OAUTH_INVALID_REQUEST, "login_hint, service, origin or nonce");
+		oauth_error(
+		    rq, rp, OAUTH_INVALID_REQUEST, "login_hint, service, origin, nonce or life");
 		return false;
 	}
 	return true;
@@ -187,7 +206,7 @@ static int start_tx(struct tx *t, void *arg)
 	if (r == 0)
 		r = tx_exec(t, sql_insert, "issiissssiii", store_new_id(), s->device.hash,
 		    s->code_hash, host, s->user, s->username, s->service, s->origin, s->nonce,
-		    (int64_t)DEVICE_INTERVAL, now, now + DEVICE_SECONDS);
+		    (int64_t)DEVICE_INTERVAL, now, now + s->life);
 	return r < 0 ? r : start_audit(t, s);
 }
 
@@ -214,8 +233,8 @@ static void start_reply(struct start *s, struct reply *rp)
 	char shown[DEVICE_SHOWN + 1];
 
 	device_user_code_show(s->code, shown);
-	json_t *o = json_pack("{s:s, s:s, s:i, s:i}", "device_code", s->device.text, "user_code",
-	    shown, "expires_in", DEVICE_SECONDS, "interval", DEVICE_INTERVAL);
+	json_t *o = json_pack("{s:s, s:s, s:I, s:i}", "device_code", s->device.text, "user_code",
+	    shown, "expires_in", (json_int_t)s->life, "interval", DEVICE_INTERVAL);
 	json_object_set_new(o, "verification_uri", json_sprintf("%s/device", url));
 	json_object_set_new(
 	    o, "verification_uri_complete", json_sprintf("%s/device?user_code=%s", url, shown));

@@ -12,8 +12,9 @@
  * access token that RFC 6749 wants beside it opens nothing.
  *
  * A device code of a host is bound to the username that was asked for: nobody else can approve it.
- * It is good for DEVICE_SECONDS and once. The user code is eight of twenty letters; guesses are
- * counted by address and by account.
+ * It is good once, and for DEVICE_SECONDS; a host's, whose "life" says for how long the terminal
+ * waits, not longer than that, and not after the host has ended it at the revocation endpoint. The
+ * user code is eight of twenty letters; guesses are counted by address and by account.
  *
  * POST /oauth2/token with grant_type ...:device_code takes one parameter of ours, "wait" (seconds,
  * at most 30): the answer comes when there is a decision, or authorization_pending after that time.
@@ -25,6 +26,7 @@
 
 #define OAUTH_CLI	 "prism-cli"
 #define DEVICE_SECONDS	 300
+#define DEVICE_LIFE_MIN	 10
 #define DEVICE_INTERVAL	 5
 #define DEVICE_USER_CODE 8
 #define CODE_SECONDS	 60

@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <string.h>
+#include "central.h"
 
 static const char sql_session[] =
     "SELECT s.id, u.id, u.username FROM sessions s JOIN users u ON u.id = s.user_id"
     " WHERE s.token_hash = $1 AND s.revoked_at = 0 AND s.expires_at > $2";
+static const char sql_end[] = "UPDATE device_codes SET expires_at = $2 WHERE id = $1"
+			      " AND state IN ('pending', 'approved') AND expires_at > $2";
 static const char sql_forget_devices[] =
     "UPDATE device_codes SET state = 'denied' WHERE answered_by = $1 AND state = 'approved'";
 static const char sql_forget_codes[] =
@@ -50,6 +53,56 @@ static int revoke_tx(struct tx *t, void *arg)
 	return r < 0 ? r : audit_object(t, &as, "session.close", "user", as.who.name, NULL);
 }
 
+/* ---- a host gives a login up ------------------------------------------------------------------
+ */
+
+struct ending {
+	struct request *rq;
+	const char *code;
+	bool end; /* otherwise only look */
+	bool found;
+	struct device device;
+};
+
+static int end_tx(struct tx *t, void *arg)
+{
+	struct ending *e = arg;
+	const struct device *d = &e->device;
+	int64_t now = e->rq->now;
+	int r = device_by_code(t, e->code, &e->device);
+
+	e->found = r == 0 && d->host == e->rq->who.id && d->expires_at > now &&
+		   (d->state == DEVICE_PENDING || d->state == DEVICE_APPROVED);
+	if (r < 0 || !e->found || !e->end)
+		return r == -ENOENT ? 0 : r;
+	r = tx_exec(t, sql_end, "ii", d->id, now);
+	return r < 0 ? r
+		     : audit_object(t, e->rq, "device.end", "user", d->username,
+			   json_pack("{ss, ss, ss}", "host", e->rq->who.name, "service", d->service,
+			       "origin", d->origin));
+}
+
+/* Nothing tells a code of another host, or one that was redeemed, from none at all. */
+static void device_end(struct request *rq, struct reply *rp, const char *code)
+{
+	struct ending e = {.rq = rq, .code = code};
+	char topic[64];
+	int r = store_tx(rq->db, STORE_READ, end_tx, &e);
+
+	e.end = e.found;
+	if (r == 0 && e.end)
+		r = store_tx(rq->db, STORE_WRITE, end_tx, &e);
+	if (r < 0) {
+		oauth_errno(rq, rp, r);
+		return;
+	}
+	if (e.found) {
+		device_topic(&e.device, topic);
+		http_wake(rq->central, topic);
+	}
+	reply_json(rp, 200, json_object());
+}
+
 /*
  * The answer is the same for a token that was none, but whoever tries many is slowed down. They
  * have nothing to write.
@@ -57,14 +110,19 @@ static int revoke_tx(struct tx *t, void *arg)
 void oauth_revoke(struct request *rq, struct reply *rp)
 {
 	struct revocation v = {.rq = rq};
+	bool host = rq->who.kind == PRINCIPAL_HOST;
 	const char *token = request_form(rq, "token"), *client = request_form(rq, "client_id");
 
 	if (!token) {
 		oauth_bad(rq, rp, OAUTH_INVALID_REQUEST, "no token");
 		return;
 	}
-	if (client && strcmp(client, OAUTH_CLI) != 0) {
+	if (client && strcmp(client, host ? OAUTH_HOST : OAUTH_CLI) != 0) {
 		oauth_bad(rq, rp, OAUTH_INVALID_CLIENT, "client_id");
+		return;
+	}
+	if (host) {
+		device_end(rq, rp, token);
 		return;
 	}
 	sha256_hex(token, strlen(token), v.hash);
