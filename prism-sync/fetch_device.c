@@ -70,18 +70,21 @@ static int begin_error(const struct http_response *r, struct central_answer *a)
 	return central_status_error(r, "beginning a login", a);
 }
 
-int device_begin(struct central *c, const char *user, const char *service, const char *origin,
-    const char *nonce_hex, struct device *ret, struct central_answer *answer)
+int device_begin(struct central *c, const struct device_login *l, struct device *ret,
+    struct central_answer *answer)
 {
 	_cleanup_buf_ struct buf form = BUF_INIT(FORM_MAX);
 	struct central_request rq = {.method = "POST", .path = "/oauth2/device_authorization"};
 	struct http_response r;
+	char life[16];
 
+	snprintf(life, sizeof(life), "%" PRIu32, l->life_s);
 	http_form_add(&form, "client_id", "prism-host");
-	http_form_add(&form, "login_hint", user);
-	http_form_add(&form, "service", service);
-	http_form_add(&form, "origin", origin);
-	http_form_add(&form, "nonce", nonce_hex);
+	http_form_add(&form, "login_hint", l->user);
+	http_form_add(&form, "service", l->service);
+	http_form_add(&form, "origin", l->origin);
+	http_form_add(&form, "nonce", l->nonce_hex);
+	http_form_add(&form, "life", life);
 	if (buf_error(&form) != 0)
 		return buf_error(&form);
 	rq.form = buf_str(&form);
@@ -143,6 +146,26 @@ int device_redeem(
 		rc = -ECONNABORTED;
 	else if (rc == 0)
 		rc = r.status == 200 ? read_statement(&r, statement) : redeem_error(&r, answer);
+	http_response_free(&r);
+	return rc;
+}
+
+int device_end(struct central *c, const char *code, struct central_answer *answer)
+{
+	_cleanup_buf_ struct buf form = BUF_INIT(FORM_MAX);
+	struct central_request rq = {.method = "POST", .path = "/oauth2/revoke"};
+	struct http_response r;
+
+	http_form_add(&form, "client_id", "prism-host");
+	http_form_add(&form, "token", code);
+	if (buf_error(&form) != 0)
+		return buf_error(&form);
+	rq.form = buf_str(&form);
+	http_response_init(&r, CENTRAL_SMALL);
+	int rc = central_request(c, &rq, &r, answer);
+
+	if (rc == 0 && r.status != 200)
+		rc = central_status_error(&r, "ending a login", answer);
 	http_response_free(&r);
 	return rc;
 }

@@ -14,11 +14,16 @@ struct device {
 };
 
 /*
- * POST /oauth2/device_authorization. 0, -ENOENT (the service knows nobody of this name here),
- * -EUSERS (too many), -EACCES, -EBADMSG, -EINVAL, -EAGAIN or http_request()'s.
+ * POST /oauth2/device_authorization, for a login that ends after life_s. 0, -ENOENT (the service
+ * knows nobody of this name here), -EUSERS (too many), -EACCES, -EBADMSG, -EINVAL, -EAGAIN or
+ * http_request()'s.
  */
-int device_begin(struct central *c, const char *user, const char *service, const char *origin,
-    const char *nonce_hex, struct device *ret, struct central_answer *answer);
+struct device_login {
+	const char *user, *service, *origin, *nonce_hex;
+	uint32_t life_s;
+};
+int device_begin(struct central *c, const struct device_login *l, struct device *ret,
+    struct central_answer *answer);
 
 /*
  * POST /oauth2/token. 0 and the signed statement; -EINPROGRESS (authorization_pending), -EBUSY
@@ -28,6 +33,9 @@ int device_begin(struct central *c, const char *user, const char *service, const
  */
 int device_redeem(
     struct central *c, const char *code, struct buf *statement, struct central_answer *answer);
+
+/* POST /oauth2/revoke: nobody waits for this code any more. 0 or -errno, as above. */
+int device_end(struct central *c, const char *code, struct central_answer *answer);
 
 /*
  * GET .../logins: the hash of each answered code goes to "take"; *after is what to ask with next

@@ -25,12 +25,21 @@ enum {
 	SLOWER_MS = 5000, /* RFC 8628 §3.5 */
 };
 
-enum errand_state { ERRAND_BEGIN, ERRAND_BEGINS, ERRAND_WAITS, ERRAND_REDEEMS };
+enum errand_state {
+	ERRAND_BEGIN,
+	ERRAND_BEGINS,
+	ERRAND_WAITS,
+	ERRAND_REDEEMS,
+	ERRAND_END, /* nobody waits any more: the service is to be told */
+	ERRAND_ENDS,
+};
 
 struct errand {
 	struct errand *next;
 	uint64_t handle;
 	enum errand_state state;
+	bool given_up; /* while a worker had it */
+	uint32_t life_s;
 	char user[USERNAME_MAX + 1], service[AGENT_SERVICE_MAX + 1], origin[AGENT_ORIGIN_MAX + 1];
 	char nonce[HEX_LEN(LOGIN_NONCE_LEN) + 1];
 	char code[DEVICE_CODE_MAX + 1];
@@ -46,6 +55,7 @@ struct fetch_login {
 	struct errand *errands; /* in the order in which they came */
 	size_t n;
 	int workers, idle;
+	bool ending;  /* a worker tells the service of an end */
 	bool watched; /* the watcher runs */
 	bool poke;    /* the service answers, so it need not wait any longer */
 };
@@ -121,12 +131,14 @@ static bool anybody_waits(const struct fetch_login *f)
 /* Something to do now, or NULL and the time of the next. Who stands at the door comes first. */
 static struct errand *next_errand(struct fetch_login *f, int64_t now, int64_t *ret_next)
 {
-	struct errand *due = NULL;
+	struct errand *due = NULL, *end = NULL;
 
 	*ret_next = INT64_MAX;
 	for (struct errand *e = f->errands; e != NULL; e = e->next) {
 		if (e->state == ERRAND_BEGIN)
 			return e;
+		if (e->state == ERRAND_END && !f->ending && end == NULL)
+			end = e;
 		if (e->state != ERRAND_WAITS)
 			continue;
 		if (e->not_before <= now && due == NULL)
@@ -134,7 +146,12 @@ static struct errand *next_errand(struct fetch_login *f, int64_t now, int64_t *r
 		if (e->not_before < *ret_next)
 			*ret_next = e->not_before;
 	}
-	return due;
+	return due != NULL ? due : end;
+}
+
+static enum errand_state taken(enum errand_state s)
+{
+	return s == ERRAND_BEGIN ? ERRAND_BEGINS : s == ERRAND_END ? ERRAND_ENDS : ERRAND_REDEEMS;
 }
 
 static void take_errand(struct fetch_login *f, struct errand *ret)
@@ -151,7 +168,8 @@ static void take_errand(struct fetch_login *f, struct errand *ret)
 			net_wait_ms(&f->changed, &f->lock, next - clock_mono_ms());
 		f->idle--;
 	}
-	e->state = e->state == ERRAND_BEGIN ? ERRAND_BEGINS : ERRAND_REDEEMS;
+	e->state = taken(e->state);
+	f->ending = f->ending || e->state == ERRAND_ENDS;
 	*ret = *e;
 	pthread_mutex_unlock(&f->lock);
 }
@@ -175,7 +193,7 @@ static void keep_device(struct fetch_login *f, uint64_t handle, const struct dev
 		feed_hash(d->code, strlen(d->code), e->hash);
 		e->interval = d->interval_s * 1000;
 		e->not_before = clock_mono_ms() + d->expires_s * 1000;
-		e->state = ERRAND_WAITS;
+		e->state = e->given_up ? ERRAND_END : ERRAND_WAITS;
 		f->poke = true;
 		pthread_cond_broadcast(&f->changed);
 	}
@@ -185,9 +203,10 @@ static void keep_device(struct fetch_login *f, uint64_t handle, const struct dev
 /* The root half hears of it before anybody can have approved it. */
 static void run_begin(struct fetch_login *f, struct central *c, const struct errand *e)
 {
+	const struct device_login l = {e->user, e->service, e->origin, e->nonce, e->life_s};
 	struct central_answer a = {.date = 0};
 	struct device d;
-	const int rc = device_begin(c, e->user, e->service, e->origin, e->nonce, &d, &a);
+	const int rc = device_begin(c, &l, &d, &a);
 
 	if (rc < 0) {
 		if (drop_errand(f, e->handle))
@@ -216,7 +235,7 @@ static void try_again(struct fetch_login *f, uint64_t handle, int rc)
 			delay = net_wait_jitter(e->delay);
 		}
 		e->not_before = clock_mono_ms() + delay;
-		e->state = ERRAND_WAITS;
+		e->state = e->given_up ? ERRAND_END : ERRAND_WAITS;
 		pthread_cond_broadcast(&f->changed);
 	}
 	pthread_mutex_unlock(&f->lock);
@@ -242,6 +261,32 @@ static void run_redeem(struct fetch_login *f, struct central *c, const struct er
 	try_again(f, e->handle, rc);
 }
 
+/* Codes end by themselves as well, so a service that gives no answer is not asked about the next.
+ */
+static void forget_ends(struct fetch_login *f)
+{
+	for (struct errand *e = f->errands, *next; e != NULL; e = next) {
+		next = e->next;
+		if (e->state == ERRAND_END)
+			errand_remove(f, e->handle);
+	}
+}
+
+static void run_end(struct fetch_login *f, struct central *c, const struct errand *e)
+{
+	struct central_answer a = {.date = 0};
+
+	const int rc = device_end(c, e->code, &a);
+
+	pthread_mutex_lock(&f->lock);
+	errand_remove(f, e->handle);
+	if (rc < 0)
+		forget_ends(f);
+	f->ending = false;
+	pthread_cond_broadcast(&f->changed);
+	pthread_mutex_unlock(&f->lock);
+}
+
 static void *worker(void *arg)
 {
 	struct fetch_login *f = arg;
@@ -256,6 +301,8 @@ static void *worker(void *arg)
 		take_errand(f, &e);
 		if (e.state == ERRAND_BEGINS)
 			run_begin(f, c, &e);
+		else if (e.state == ERRAND_ENDS)
+			run_end(f, c, &e);
 		else
 			run_redeem(f, c, &e);
 		explicit_bzero(&e, sizeof(e));
@@ -402,7 +449,7 @@ static struct errand *read_errand(struct wire *w)
 	wire_str(w, e->origin, sizeof(e->origin));
 	const uint8_t *nonce = wire_bytes(w, LOGIN_NONCE_LEN);
 
-	wire_u32(w);
+	e->life_s = wire_u32(w) / 1000;
 	if (!wire_done(w))
 		return NULL;
 	hex_encode(nonce, LOGIN_NONCE_LEN, e->nonce);
@@ -437,13 +484,32 @@ static bool take_start(struct fetch_login *f, struct errand *e)
 	return ok;
 }
 
+static void give_up(struct fetch_login *f, uint64_t handle)
+{
+	pthread_mutex_lock(&f->lock);
+	struct errand *e = errand_find(f, handle);
+
+	if (e != NULL && (e->state == ERRAND_BEGIN || f->n > ERRANDS_MAX / 2)) {
+		errand_remove(f, handle);
+	} else if (e != NULL) {
+		e->given_up = true;
+		if (e->state == ERRAND_WAITS)
+			e->state = ERRAND_END;
+		/* So that one is left for those who wait. */
+		if (f->workers < WORKERS_MAX && net_wait_thread(worker, f) == 0)
+			f->workers++;
+		pthread_cond_broadcast(&f->changed);
+	}
+	pthread_mutex_unlock(&f->lock);
+}
+
 void fetch_login_message(struct fetch_login *f, enum link_type type, const void *body, size_t n)
 {
 	struct wire w;
 
 	wire_init(&w, body, n);
 	if (type == LINK_LOGIN_END) {
-		drop_errand(f, wire_u64(&w));
+		give_up(f, wire_u64(&w));
 		return;
 	}
 	struct errand *e = read_errand(&w);

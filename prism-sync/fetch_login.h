@@ -9,6 +9,9 @@
  *
  * Redeeming follows RFC 8628 §3.5: authorization_pending waits for the interval, slow_down adds
  * five seconds to it, and where there is no answer the delay doubles from one second to thirty.
+ *
+ * The service hears how long a login lives, and of one that ends before, so that nobody approves
+ * what nobody waits for: once, by one thread at a time, when nothing else is to be done.
  */
 #include <pthread.h>
 #include <stddef.h>

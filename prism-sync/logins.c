@@ -48,8 +48,8 @@ static const struct {
 	int result;
 	const char *text;
 } sentences[] = {
-    {-ENETUNREACH, "The login service cannot be reached now; try again later, or log in with your "
-		   "SSH key."},
+    {-ENETUNREACH, "The login service cannot be reached now; try again later. Your SSH key still "
+		   "lets you in, unless your project asks for a recent login in a browser."},
     {-ENOENT, "The login service does not know this person on this host."},
     {-EUSERS, "Too many logins wait for their approval; try again in a few minutes."},
     {-EACCES, "The login was denied in the browser."},
@@ -450,6 +450,8 @@ static void host_name(const struct logins *l, char out[static AGENT_HOST_MAX + 1
 static void begun_failed(struct logins *l, struct login *g, int rc, const char *why)
 {
 	log_login(LOG_LEVEL_WARN, "login-not-begun", g, why[0] ? why : strerror(-rc));
+	if (rc == -EBADMSG)
+		tell_end(l, g);
 	settle(l, g, rc);
 	arm(l);
 }

@@ -16,7 +16,8 @@ enum fake_state { FAKE_PENDING, FAKE_APPROVED, FAKE_DENIED, FAKE_EXPIRED, FAKE_R
 
 struct fake_login {
 	enum fake_state state;
-	char user[64], origin[256], device[64], code[16];
+	char user[64], origin[256], device[64], code[16], life[16];
+	bool ended;
 	uint8_t nonce[LOGIN_NONCE_LEN], hash[FEED_DIGEST_LEN];
 	uint32_t uid;
 	long long answered_at;
@@ -25,7 +26,7 @@ struct fake_login {
 static struct fake_login fake_logins[FAKE_LOGINS];
 static size_t nfake_logins;
 static long long fake_clock = 1;
-static unsigned fake_begun, fake_redeemed, fake_polls, fake_redeems;
+static unsigned fake_begun, fake_redeemed, fake_polls, fake_redeems, fake_ends;
 static unsigned fake_slow, fake_pending, fake_broken; /* so many next answers to a redeem */
 static unsigned fake_interval = 1;
 static char fake_url[600];  /* of the pages; "": the service's own */
@@ -72,6 +73,7 @@ __attribute__((unused)) static int fake_begin(
 	    !fake_form(body, "nonce", nonce, sizeof(nonce)) ||
 	    hex_decode(nonce, strlen(nonce), l->nonce, sizeof(l->nonce)) != sizeof(l->nonce))
 		return -1;
+	fake_form(body, "life", l->life, sizeof(l->life));
 	l->uid = uid;
 	snprintf(l->device, sizeof(l->device), "pdc_%zu_%ld", nfake_logins, random());
 	snprintf(l->code, sizeof(l->code), "WDJB-%04zu", nfake_logins);
@@ -186,6 +188,28 @@ __attribute__((unused)) static const char *fake_redeem(
 	    "\"prism_login\":\"%s\"}",
 	    text);
 	return "200 OK";
+}
+
+__attribute__((unused)) static void fake_end(const char *body)
+{
+	char device[64] = "";
+
+	fake_ends++;
+	fake_form(body, "token", device, sizeof(device));
+	for (size_t i = 0; i < nfake_logins; i++)
+		if (strcmp(fake_logins[i].device, device) == 0)
+			fake_logins[i].ended = true;
+}
+
+__attribute__((unused)) static void fake_tell(const char *code)
+{
+	for (size_t i = 0; i < nfake_logins; i++) {
+		if (strcmp(fake_logins[i].code, code) != 0)
+			continue;
+		printf("life %s ended %d\n", fake_logins[i].life, fake_logins[i].ended);
+		return;
+	}
+	printf("none\n");
 }
 
 static long long fake_ms(void)

@@ -22,7 +22,8 @@
  *	projects SLUG...      what the statements list
  *	pages URL	      where the pages of device logins are said to be; "pages own"
  *	interval SECONDS
- *	logins		      "begun N redeemed N polls N redeems N"
+ *	logins		      "begun N redeemed N polls N redeems N ends N"
+ *	login CODE	      "life SECONDS ended 0|1": what the service heard of it
  *	broken N	      the next N redemptions are answered with 503
  *	removed 1|0	      this host is known no more
  *	quit
@@ -289,6 +290,10 @@ static void route(struct client *c, const char *body)
 		redeem_request(c, body);
 	} else if (strncmp(c->in, "POST /oauth2/device_authorization ", 34) == 0) {
 		begin_request(c, body);
+	} else if (strncmp(c->in, "POST /oauth2/revoke ", 20) == 0) {
+		fake_end(body);
+		if (strcmp(mode, "hang") != 0)
+			answer(c, "200 OK", "{}", 2);
 	} else if (strncmp(c->in, "GET /api/v1/hosts/self/logins?", 30) == 0) {
 		*strstr(c->in, " HTTP/") = '\0';
 		watch_request(c, c->in);
@@ -486,8 +491,10 @@ static bool obey_login(const char *line, const char *verb)
 	} else if (strcmp(verb, "pages") == 0) {
 		set_pages(line + 6);
 	} else if (strcmp(verb, "logins") == 0) {
-		printf("begun %u redeemed %u polls %u redeems %u\n", fake_begun, fake_redeemed,
-		    fake_polls, fake_redeems);
+		printf("begun %u redeemed %u polls %u redeems %u ends %u\n", fake_begun,
+		    fake_redeemed, fake_polls, fake_redeems, fake_ends);
+	} else if (sscanf(line, "login %255s", word) == 1) {
+		fake_tell(word);
 	} else {
 		return false;
 	}

@@ -105,6 +105,18 @@ try:
          "I3.3 whom the service suspended it gives no code, also when this host has not heard yet")
     sql("UPDATE users SET state = 'active' WHERE username = 'bob'")
 
+    # ---- nobody waits any more ----
+    s = Started("alice", life=90000)
+    page = browser.get("/device?user_code=" + s.code)
+    say(page.has("seconds") and "minutes" not in page.text,
+        "I3.3 the page's time left is that of the terminal")
+    login("end", s.handle)
+    say(until(5, lambda: browser.get("/device?user_code=" + s.code).has(
+        "your terminal does not wait any more")), "I3.3 a login that was given up is so on the page")
+    late = browser.send(page, "/device/decide", decision="approve")
+    say(late.status == 404 and "The login is approved" not in late.text,
+        "I3.3 and cannot be approved by a page that was open before")
+
     # ---- many ----
     pids = halves(run)
     idle = memory_kb(pids)

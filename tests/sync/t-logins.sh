@@ -94,18 +94,26 @@ check "I3.3 a code that has expired is told as such" says "$(login wait "$h" 500
 begin user10002 192.0.2.1 5200
 check "I3.3 a login whose life is over ends by itself" says "$(login wait "$h" 9000)" "-110 The login was not approved in time"
 check "I3.3 and is logged" logged 'login-expired user="user10002"'
+hears() { says "$(central login "$1")" "$2"; }
+check "I3.3 the service heard for how many whole seconds" hears "$code" "life 5 "
+check "I3.3 and of the end" until_true 2 hears "$code" "ended 1"
 begin user10003 192.0.2.1
 login hold "$h" 200
 check "I3.3 whoever closes the connection does not wait any more" until_true 2 status_is "['logins']['waiting']" 0
 central approve "$code" >"$dir/out"
 check "I3.3 an approval that nobody waits for is not redeemed" bash -c 'sleep 1'
 check "I3.3 nor told to anybody" says "$(login wait "$h" 200)" "-2 "
+check "I3.3 the service heard that nobody waits" hears "$code" "life 60 ended 1"
+ends=$(figure ends)
+one_more() { [ "$(($(figure ends) - ends))" = 1 ]; }
 told=$(login leave user10003 192.0.2.1)
 check "I3.3 somebody begins, and hangs up at the prompt, before Enter" says "$told" "0 "
 check "I3.3 nothing is left of that" until_true 3 status_is "['logins']['waiting']" 0
+check "I3.3 and the service is told at once" until_true 2 one_more
 check "I3.3 and it is logged" logged 'login-given-up user="user10003"'
 begin user10003 192.0.2.1
 check "I3.3 END forgets a login" [ "$(login end "$h")" = 0 ]
+check "I3.3 the service too" until_true 2 hears "$code" "ended 1"
 check "I3.3 which is gone then" says "$(login end "$h")" "-2 "
 check "I3.3 somebody whom this host does not know is told so" says "$(login start mallory 192.0.2.1)" "-2 This host does not let this person in."
 
@@ -213,6 +221,19 @@ check "I3.3 and is let in" says "$(login wait "$h" 15000)" "0 user10008"
 central mode fail >"$dir/out"
 check "I3.3 a service that says 503 is told as one that cannot be reached" says "$(login start user10008 192.0.2.1)" "-101 "
 central mode ok >"$dir/out"
+for i in 1 2 3 4; do begin user10008 "192.0.2.$i"; eval "given_up_$i=$h"; done
+central mode hang >"$dir/out"
+ends=$(figure ends)
+# shellcheck disable=SC2154
+for i in "$given_up_1" "$given_up_2" "$given_up_3" "$given_up_4"; do login end "$i" >"$dir/out"; done
+check "I3.3 of four that were given up the service is told one after the other" until_true 2 one_more
+central mode ok >"$dir/out"
+start=$(now_ms)
+check "I3.3 that this is not answered is in nobody's way" begin user10008 192.0.2.9
+central approve "$code" >"$dir/out"
+check "I3.3 neither before nor after the approval" says "$(login wait "$h" 5000)" "0 user10008"
+took=$(($(now_ms) - start))
+check "I3.3 at all ($took ms)" [ "$took" -lt 1000 ]
 central drop-tokens >"$dir/out"
 check "I3.3 an access token that has run out is renewed on the way" begin user10008 192.0.2.1
 login end "$h" >"$dir/out"
