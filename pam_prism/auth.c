@@ -85,7 +85,8 @@ static int ask(const struct attempt *a, const struct login *l)
 	bool typed = true;
 
 	gethostname(host, sizeof(host) - 1);
-	prompt_show(&l->shown, a->user, host, options_qr(&a->o, a->service), &text);
+	prompt_show(
+	    &l->shown, a->user, host, options_qr(&a->o, a->service), a->o.login_timeout, &text);
 	for (int i = 0; typed && i < TRIES; i++) {
 		int r;
 

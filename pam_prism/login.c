@@ -30,7 +30,9 @@ struct outcome {
 static const struct outcome BEGIN[] = {
     {-ENETUNREACH, PAM_AUTHINFO_UNAVAIL, false,
 	"This workstation cannot reach the Prism service, so nobody can sign in to it just now; "
-	"log in with your key, or try again in a few minutes."},
+	"try "
+	"again in a few minutes. Your key still lets you in, unless your project asks for a recent "
+	"sign-in."},
     {-EUSERS, PAM_AUTHINFO_UNAVAIL, false,
 	"Too many logins are waiting to be approved; try again in a few minutes."},
     {-ENOENT, PAM_AUTH_ERR, false,

@@ -11,8 +11,8 @@ static void add_printable(struct buf *out, const char *s)
 			buf_add_char(out, *s);
 }
 
-void prompt_show(
-    const struct agent_login *l, const char *user, const char *hostname, bool qr, struct buf *out)
+void prompt_show(const struct agent_login *l, const char *user, const char *hostname, bool qr,
+    int seconds, struct buf *out)
 {
 	buf_add_str(out, "Sign in to use ");
 	add_printable(out, l->host);
@@ -36,9 +36,10 @@ void prompt_show(
 	buf_add_str(out, "\", the user \"");
 	add_printable(out, user);
 	buf_addf(out,
-	    "\"\n     and the code  %s.  Approve only then, and only what you started yourself.\n"
+	    "\"\n     and the code  %s.  Approve only then, and only what you started yourself,\n"
+	    "     within %d seconds.\n"
 	    "  3. Press Enter here: ",
-	    l->code);
+	    l->code, seconds);
 }
 
 void prompt_again(const struct agent_login *l, struct buf *out)

@@ -19,9 +19,10 @@
 /*
  * "hostname" as the workstation calls itself, shown where the service has another name for it: the
  * person compares with what the page says. With "qr" and a code that can be drawn, that too.
+ * "seconds" is how long an approval may take.
  */
-void prompt_show(
-    const struct agent_login *l, const char *user, const char *hostname, bool qr, struct buf *out);
+void prompt_show(const struct agent_login *l, const char *user, const char *hostname, bool qr,
+    int seconds, struct buf *out);
 
 /* Once more, after something was typed. */
 void prompt_again(const struct agent_login *l, struct buf *out);

@@ -30,7 +30,8 @@ TEST("I3.3 one prompt shows the URL, the code and the QR code, and says what to 
 	EXPECT_INT(at_terminal.styles[0], PAM_PROMPT_ECHO_OFF);
 	EXPECT_HAS(text, URL "?user_code=" CODE);
 	EXPECT_HAS(text, "or    " URL "  and enter the code  " CODE);
-	EXPECT_HAS(text, "Approve only then, and only what you started yourself.");
+	EXPECT_HAS(text, "Approve only then, and only what you started yourself,\n"
+			 "     within 90 seconds.\n  3. Press Enter here: ");
 	EXPECT_HAS(text, "Press Enter here: ");
 	EXPECT_HAS(text, "Check that the page names the workstation \"ws1\", the user \"alice\"");
 	snprintf(want, sizeof(want), "Sign in to use ws1 (its hostname is %s) as alice.", host());
@@ -127,6 +128,8 @@ static const struct {
 	const char *has;
 } OUTCOMES[] = {
     {-ENETUNREACH, 0, NULL, PAM_AUTHINFO_UNAVAIL, "cannot reach the Prism service"},
+    {-ENETUNREACH, 0, NULL, PAM_AUTHINFO_UNAVAIL,
+	"Your key still lets you in, unless your project asks for a recent sign-in."},
     {-ENETUNREACH, 0, "The proxy refuses.", PAM_AUTHINFO_UNAVAIL, "The proxy refuses."},
     {-EUSERS, 0, NULL, PAM_AUTHINFO_UNAVAIL, "Too many logins are waiting"},
     {-ENOENT, 0, NULL, PAM_AUTH_ERR, "lets nobody of this name sign in"},
@@ -180,6 +183,7 @@ TEST("I3.3 when nobody approves, the login ends by its deadline, and says so")
 		EXPECT(took >= 1000 && took < 1000 + 1500);
 		EXPECT(seen->waits < 8);
 		EXPECT_INT(seen->begin.ms, 1000);
+		EXPECT_HAS(at_terminal.prompt[0], "within 1 seconds.");
 		EXPECT_INT(seen->ends, 1);
 		EXPECT_HAS(at_terminal.errors, "Nobody approved this login within 1 seconds");
 	}

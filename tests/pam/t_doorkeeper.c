@@ -189,14 +189,14 @@ TEST("I3.3 the prompt fits for the longest texts there are, and a host's name ca
 	memset(l.host, 'h', AGENT_HOST_MAX);
 	memset(l.qr, 0, sizeof(l.qr));
 	l.qr_side = 53;
-	prompt_show(&l, "alice", "w\033[1ms\n1\302\205", true, &b);
+	prompt_show(&l, "alice", "w\033[1ms\n1\302\205", true, 110, &b);
 	EXPECT_INT(buf_error(&b), 0);
 	EXPECT_HAS(buf_str(&b), "(its hostname is w[1ms1) as alice.\n");
 	EXPECT(!strchr(buf_str(&b), '\033'));
 	EXPECT_HAS(buf_str(&b), "Press Enter here: ");
 	l.url_complete[0] = '\0';
 	buf_clear(&b);
-	prompt_show(&l, "alice", "ws1", false, &b);
+	prompt_show(&l, "alice", "ws1", false, 90, &b);
 	EXPECT_HAS(buf_str(&b), "1. Open  uuu");
 	EXPECT(!strstr(buf_str(&b), " or "));
 }
