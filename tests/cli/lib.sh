@@ -15,6 +15,7 @@ B=$(realpath -m "$B")
 PRISM=$B/prism
 CENTRAL=$B/prism-central
 tap_count=0 tap_failed=0
+out='' err='' status=''
 cli_pids=()
 export LC_ALL=C.UTF-8
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY all_proxy ALL_PROXY
