@@ -203,6 +203,34 @@ is "$out" "" "I3.1 whose pages break no rule of their own"
 tap $? "I3.1 and are no wider than its screen"
 [ "$(browser chief script 'return document.cookie')" = "" ]
 tap $? "I3.1 no script would see the cookie"
+host_code() { # LETTERS ORIGIN: a host with a long name, of a project of boss's, and its code for boss
+	local now hash
+	now=$(date +%s)
+	hash=$(printf %s "$1" | sha256sum | cut -d' ' -f1)
+	sqlite3 -cmd ".timeout 5000" "$T/central/prism.db" <<-END
+				INSERT INTO projects (id, organization_id, slug, name, state, contact, gid_rw, gid_ro, created_by, created_at)
+			SELECT 901, o.id, 'fold', 'Fold', 'active', '', 990001, 990002, u.id, 1 FROM organizations o, users u WHERE u.username = 'boss' LIMIT 1;
+		INSERT INTO memberships (id, project_id, user_id, role_id, state, joined_at, joined_via)
+			SELECT 902, 901, u.id, r.id, 'active', 1, 'created' FROM users u, roles r WHERE u.username = 'boss' AND r.slug = 'owner' AND r.scope = 'project';
+		INSERT INTO hosts (id, organization_id, name, public_key, hostname, address, ssh_host_keys, state, manifest, enrolled_at, last_seen)
+			SELECT 903, organization_id, 'gpu-1.example.edu', 'k', '', '', '[]', 'enrolled', 1, 1, 1 FROM projects WHERE id = 901;
+		INSERT INTO host_projects VALUES (903, 901);
+		INSERT INTO device_codes (id, device_hash, user_hash, host_id, user_id, username, service, origin, nonce, state, interval_s, created_at, expires_at)
+			SELECT 904, 'd', '$hash', 903, id, 'boss', 'sshd', '$2', '$(printf 'ab%.0s' $(seq 32))', 'pending', 5, $now, $now + 600 FROM users WHERE username = 'boss';
+	END
+}
+
+host_code WDJBMJHT 2001:db8:1234:5678:9abc:def0:1234:5678
+browser chief viewport 390 844 -- open "$CENTRAL_URL/device?user_code=WDJB-MJHT" -- \
+	wait-text "This browser has another address" >"$T/steps" 2>&1
+bottom=$(browser chief script 'return Math.ceil(document.querySelector("[value=deny]").getBoundingClientRect().bottom)')
+[ "${bottom:-9999}" -le 700 ] || echo "# it ends at ${bottom:-nowhere}"
+[ "${bottom:-9999}" -le 700 ]
+tap $? "I3.1 a telephone shows both answers to a code without scrolling, with all that is to be known"
+browser chief open "$CENTRAL_URL/device" -- type '#user_code' xxxx-yyyy -- click 'form[action="/device"] button' -- \
+	wait-text "A code looks like WDJB-MJHT" >"$T/steps" 2>&1
+tap $? "I3.1 what is no code is told what one looks like"
+browser chief errors >/dev/null
 browser chief open "http://localhost:$evil_port/" -- click button -- wait-text "This form is out of date" -- \
 	open "$CENTRAL_URL/" -- wait .facts >"$T/steps" 2>&1
 tap $? "I3.1 another site's form is refused, and the login is still there"
