@@ -83,6 +83,16 @@ static void guess_count(const struct request *rq, const char *why)
 
 /* ---- looking a code up ----------------------------------------------------------------------- */
 
+/* What became of it is only for whom it is. */
+static void look_stale(struct view *v)
+{
+	const struct device *d = &v->device;
+
+	v->stale = d->user == 0 || d->user == v->rq->who.id;
+	v->over = v->stale && d->expires_at <= v->rq->now &&
+		  (d->state == DEVICE_PENDING || d->state == DEVICE_APPROVED);
+}
+
 static int look(struct tx *t, struct view *v)
 {
 	const struct request *rq = v->rq;
@@ -97,12 +107,10 @@ static int look(struct tx *t, struct view *v)
 	r = device_by_user_code(t, v->typed, d);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	v->stale = (d->user == 0 || d->user == who.user) &&
-		   (d->state != DEVICE_PENDING || d->expires_at <= rq->now);
-	v->over = v->stale && d->expires_at <= rq->now &&
-		  (d->state == DEVICE_PENDING || d->state == DEVICE_APPROVED);
-	if (d->state != DEVICE_PENDING || d->expires_at <= rq->now)
+	if (d->state != DEVICE_PENDING || d->expires_at <= rq->now) {
+		look_stale(v);
 		return 0;
+	}
 	r = device_judge(t, d, &who, rq->now, &v->worth);
 	if (r > 0)
 		v->verdict = r;
