@@ -60,7 +60,7 @@ static void add_prompt(struct buf *url, const struct sso_connection *c, const st
 }
 
 static int start(struct request *rq, const struct sso_connection *c, struct sso_attempt *a,
-    struct buf *url, const char **fault)
+    struct buf *url, struct sso_fault *fault)
 {
 	_cleanup_buf_ struct buf query = BUF_INIT(8192);
 	struct oidc_metadata m;
@@ -69,8 +69,10 @@ static int start(struct request *rq, const struct sso_connection *c, struct sso_
 	char hash[BASE64URL_LEN(32) + 1];
 
 	int r = oidc_metadata(rq->central, c, &m, &f);
-	if (r == -EPROTO)
-		*fault = f.word;
+	if (r == -EPROTO) {
+		fault->word = f.word;
+		snprintf(fault->detail, sizeof(fault->detail), "%s", f.detail);
+	}
 	if (r < 0)
 		return r;
 	redirect_uri(rq, c, uri, sizeof(uri));
@@ -149,8 +151,10 @@ static int answer_check(struct callback *cb)
 		    iss ? "the answer names another issuer" : "the answer names no issuer");
 	if (error) {
 		const char *text = request_query(cb->rq, "error_description");
-		return oidc_fail(
-		    &cb->f, "provider_error", "%s: %s", oidc_error_word(error), text ? text : "");
+		const char *word = oidc_error_word(error);
+		bool denied = strcmp(word, "access_denied") == 0;
+		return oidc_fail(&cb->f, denied ? "access_denied" : "provider_error", "%s: %s",
+		    word, text ? text : "");
 	}
 	if (!code || !*code || strlen(code) > CODE_MAX)
 		return oidc_fail(&cb->f, "code", "there is no code in the answer");

@@ -198,6 +198,20 @@ static void metadata_keep(struct oidc *o, const struct sso_connection *c,
 	pthread_mutex_unlock(&o->lock);
 }
 
+/* A slash at the end is all that is wrong, often enough: both are shown. */
+static int metadata_refuse(const struct sso_connection *c, const struct http_response *res,
+    const char *word, struct oidc_fault *f)
+{
+	char named[101];
+
+	if (strcmp(word, "discovery_issuer") == 0 &&
+	    oidc_metadata_issuer(
+		(const char *)res->body.data, res->body.len, named, sizeof(named)) == 0)
+		return oidc_fail(
+		    f, word, "discovery: the document says %s, not %.100s", named, c->issuer);
+	return oidc_fail(f, word, "discovery: what it answered is not acceptable");
+}
+
 static int metadata_fetch(struct central *central, const struct sso_connection *c,
     struct oidc_metadata *ret, struct oidc_fault *f)
 {
@@ -219,8 +233,7 @@ static int metadata_fetch(struct central *central, const struct sso_connection *
 		return oidc_fail(f, "provider_status", "discovery: it answered %ld", res.status);
 	r = oidc_metadata_parse((const char *)res.body.data, res.body.len, c->issuer,
 	    central->config.sso_private, ret, &fault);
-	return r == -EBADMSG ? oidc_fail(f, fault, "discovery: what it answered is not acceptable")
-			     : r;
+	return r == -EBADMSG ? metadata_refuse(c, &res, fault, f) : r;
 }
 
 int oidc_metadata(struct central *central, const struct sso_connection *c,

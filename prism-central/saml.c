@@ -54,7 +54,7 @@ static int take_request(const json_t *answer, struct sso_attempt *a, struct buf 
 }
 
 static int start(struct request *rq, const struct sso_connection *c, struct sso_attempt *a,
-    struct buf *url, const char **fault)
+    struct buf *url, struct sso_fault *fault)
 {
 	struct start s = {.rq = rq, .c = c, .q = {.operation = "authn", .a = a}};
 	json_auto_t *answer = NULL;
@@ -65,8 +65,10 @@ static int start(struct request *rq, const struct sso_connection *c, struct sso_
 	saml_query_clear(&s.q);
 	if (r == 0)
 		r = take_request(answer, a, url);
-	if (r == -EPROTO)
-		*fault = start_word(&s.f);
+	if (r == -EPROTO) {
+		fault->word = start_word(&s.f);
+		snprintf(fault->detail, sizeof(fault->detail), "%.*s", SSO_DETAIL_MAX, s.f.detail);
+	}
 	return r;
 }
 

@@ -13,7 +13,8 @@
  *   verified it (SAML: it is one of the provider's own people), and its domain has been proven
  *   by a DNS TXT record for this connection. Such an address links a first login to the account
  *   that has it verified, unless that account is a superadmin's or has another identity at this
- *   connection already (an address given to somebody else); and a new account gets it.
+ *   connection already (an address given to somebody else); and a new account gets it, or one that
+ *   has none, at any later login, if nobody has it.
  * - Without that, an account is linked by its owner alone, who is logged in to it (sso_link).
  * - Who has logged in through a provider has the rights of their roles, in the whole deployment,
  * and never those of a superadmin (authz.c): whoever manages a connection could be anybody linked
@@ -68,6 +69,14 @@ void sso_connection_clear(struct sso_connection *c);
 int sso_secret(struct tx *t, const struct request *rq, const struct sso_connection *c,
     const char *column, struct buf *ret);
 
+/*
+ * Note on the connection why a login was refused last, for its owner: a word, and a sentence or
+ * NULL. What anybody brings about by reloading a page, or by changing their mind, does not take the
+ * place of a better reason within an hour. 0 or -errno.
+ */
+int sso_refusal_keep(
+    struct tx *t, int64_t connection, const char *fault, const char *detail, int64_t now);
+
 /* What a provider has said about a person, verified: oidc.c and saml.c make it. */
 struct sso_assertion {
 	int64_t connection;
@@ -91,6 +100,8 @@ enum sso_outcome {
 	SSO_DISABLED,	     /* the connection is, since */
 	SSO_TOO_MANY,	     /* new accounts for this organization: later */
 };
+/* The word for an outcome that is no login: the audit's. */
+const char *sso_outcome_word(enum sso_outcome outcome);
 struct sso_result {
 	enum sso_outcome outcome;
 	struct user user; /* of SSO_DONE only */

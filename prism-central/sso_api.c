@@ -12,7 +12,8 @@ static const char sql_list[] =
     "SELECT id FROM sso_connections WHERE organization_id = $1 ORDER BY slug";
 static const char sql_more[] =
     "SELECT c.created_at, c.updated_at, CASE WHEN c.certificate IS NULL THEN 0 ELSE 1 END,"
-    " (SELECT r.slug FROM roles r WHERE r.id = c.default_role_id)"
+    " (SELECT r.slug FROM roles r WHERE r.id = c.default_role_id), c.last_fault, c.last_detail,"
+    " c.last_fault_at"
     " FROM sso_connections c WHERE c.id = $1";
 /* Whom it lets in by no way: no identity here, and no address to link by. */
 static const char sql_unlinked[] =
@@ -107,6 +108,15 @@ static int count_unlinked(struct tx *t, const struct sso_connection *c, int64_t 
 	return n < 0 ? n : 0;
 }
 
+/* Null: none was. */
+static json_t *refusal_json(struct rows *r)
+{
+	if (row_int(r, 6) == 0)
+		return json_null();
+	return json_pack("{s:o, s:s, s:s}", "at", json_time(row_int(r, 6)), "fault", row_text(r, 4),
+	    "detail", row_text(r, 5));
+}
+
 static int more_json(struct tx *t, const struct sso_connection *c, json_t **ret)
 {
 	_cleanup_rows_ struct rows *r = NULL;
@@ -119,9 +129,10 @@ static int more_json(struct tx *t, const struct sso_connection *c, json_t **ret)
 		n = rows_next(r);
 	if (n <= 0)
 		return n < 0 ? n : -ENOENT;
-	*ret = json_pack("{s:b, s:s, s:I, s:o, s:o}", "has_certificate", (int)row_int(r, 2),
-	    "default_role", row_text(r, 3), "unlinked_members", (json_int_t)unlinked, "created_at",
-	    json_time(row_int(r, 0)), "updated_at", json_time(row_int(r, 1)));
+	*ret = json_pack("{s:b, s:s, s:I, s:o, s:o, s:o}", "has_certificate", (int)row_int(r, 2),
+	    "default_role", row_text(r, 3), "unlinked_members", (json_int_t)unlinked,
+	    "last_refusal", refusal_json(r), "created_at", json_time(row_int(r, 0)), "updated_at",
+	    json_time(row_int(r, 1)));
 	return *ret ? 0 : -ENOMEM;
 }
 
@@ -393,12 +404,18 @@ static bool forced(const struct request *rq)
  * What a connection vouches for counts while it is enabled, and while its provider is the one that
  * has said it: another one must not even get the refresh tokens.
  */
-static int switched(
-    struct tx *t, const struct request *rq, const struct sso_connection *c, bool moved)
+static int switched(struct tx *t, struct connection_act *p, bool before, bool moved)
 {
 	_cleanup_buf_ struct buf users = BUF_INIT(USERS_MAX);
-	int r = c->enabled && !moved ? 0 : sso_end_connection(t, c->id, rq->now);
+	const struct sso_connection *c = &p->v.c;
+	int r = 0;
 
+	if (!moved && before == c->enabled)
+		return 0;
+	if (before && !c->enabled && !p->force)
+		r = sso_last_way(t, &p->act, c);
+	if (r == 0 && (!c->enabled || moved))
+		r = sso_end_connection(t, c->id, p->act.rq->now);
 	if (r == 0 && moved)
 		r = tx_exec(t, sql_end_identities, "i", c->id);
 	if (r == 0)
@@ -447,10 +464,8 @@ static int patch_tx(struct tx *t, struct act *a)
 		r = moved_check(a, v);
 	if (r == 0)
 		r = put_settings(t, a->rq, &v->c);
-	if (r == 0 && before && !v->c.enabled && !p->force)
-		r = sso_last_way(t, a, &v->c);
-	if (r == 0 && (moved || before != v->c.enabled))
-		r = switched(t, a->rq, &v->c, moved);
+	if (r == 0)
+		r = switched(t, p, before, moved);
 	return r ? r : stored(t, a, v, "sso.connection.update");
 }
 

@@ -86,6 +86,21 @@ void sso_connection_clear(struct sso_connection *c)
 	c->sp_certificate = NULL;
 }
 
+/* ---- the last refusal ------------------------------------------------------------------------ */
+
+static const char sql_refusal[] =
+    "UPDATE sso_connections SET last_fault = $2, last_detail = $3, last_fault_at = $4"
+    " WHERE id = $1 AND ($5 = 0 OR last_fault_at < $4 - 3600"
+    " OR last_fault IN ('state', 'access_denied'))";
+
+int sso_refusal_keep(
+    struct tx *t, int64_t connection, const char *fault, const char *detail, int64_t now)
+{
+	int64_t weak = strcmp(fault, "state") == 0 || strcmp(fault, "access_denied") == 0;
+
+	return tx_exec(t, sql_refusal, "issii", connection, fault, detail ? detail : "", now, weak);
+}
+
 /* ---- roles ----------------------------------------------------------------------------------- */
 
 static const char sql_role[] =

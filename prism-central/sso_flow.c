@@ -226,12 +226,12 @@ static int start_tx(struct tx *t, void *arg)
 static void start(struct start *s, struct reply *rp)
 {
 	_cleanup_buf_ struct buf url = BUF_INIT(16384);
-	const char *fault = "start";
+	struct sso_fault f = {.word = "start"};
 	const struct sso_provider *p = s->c.type == SSO_OIDC ? &sso_oidc : &sso_saml;
-	int r = p->start(s->rq, &s->c, &s->a, &url, &fault);
+	int r = p->start(s->rq, &s->c, &s->a, &url, &f);
 
 	if (r == -EPROTO) {
-		sso_flow_refuse(s->rq, rp, &s->c, fault, NULL);
+		sso_flow_refuse(s->rq, rp, &s->c, f.word, f.detail);
 		return;
 	}
 	if (r == 0)

@@ -21,13 +21,15 @@
  * provider's. The nonce and the PKCE verifier are browser_derive()d from the attempt's id: a copy
  * of the database has neither.
  *
- * What goes wrong is told to the browser in one sentence without detail, and to the audit log
- * ("sso.refused", with the connection's slug and a word from a table) in full.
+ * What goes wrong is told to the browser in one sentence without detail, and in full to the audit
+ * log ("sso.refused", with the connection's slug and a word from a table), to the service's log,
+ * and to the connection's owner (sso_refusal_keep()).
  */
 #include "sso.h"
 
 #define SSO_ATTEMPT_SECONDS 600
 #define SSO_STATE_MAX	    80
+#define SSO_DETAIL_MAX	    255
 
 struct sso_attempt {
 	int64_t id, connection, link_user, created_at;
@@ -43,11 +45,15 @@ void sso_attempt_clear(struct sso_attempt *a);
 /*
  * What a type of provider does. start() makes the address to send the browser to; it runs outside a
  * transaction, in LANE_OUT, and may fetch. Both return 0, or -EPROTO with a word for the audit in
- * "fault" (static text), or -errno.
+ * f->word (static text) and a sentence in f->detail, or -errno.
  */
+struct sso_fault {
+	const char *word;
+	char detail[SSO_DETAIL_MAX + 1];
+};
 struct sso_provider {
 	int (*start)(struct request *rq, const struct sso_connection *c, struct sso_attempt *a,
-	    struct buf *url, const char **fault);
+	    struct buf *url, struct sso_fault *f);
 };
 extern const struct sso_provider sso_oidc, sso_saml;
 
@@ -81,7 +87,7 @@ int sso_seen(struct tx *t, int64_t connection, const char *what, int64_t expires
 /* The end of it: sso_login(), the browser's session, and a redirect or a page. */
 void sso_flow_finish(struct request *rq, struct reply *rp, const struct sso_connection *c,
     const struct sso_attempt *a, const struct sso_assertion *said);
-/* One sentence for the browser, "fault" (and detail, or NULL) for the audit log. */
+/* One sentence for the browser, "fault" (and detail, or NULL) for the audit log and the owner. */
 void sso_flow_refuse(struct request *rq, struct reply *rp, const struct sso_connection *c,
     const char *fault, const char *detail);
 

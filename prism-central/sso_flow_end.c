@@ -11,16 +11,14 @@
 #include "sso_flow_internal.h"
 #include "sso_share.h"
 
-#define DETAIL_MAX 200
-
 /* ---- what is told when it did not work ------------------------------------------------------- */
 
 /* Of what a provider or browser sent: printable, short, and nothing that a terminal obeys. */
-static void plain(const char *s, char out[DETAIL_MAX + 1])
+static void plain(const char *s, char out[SSO_DETAIL_MAX + 1])
 {
 	size_t n = 0;
 
-	for (; *s && n < DETAIL_MAX; s++)
+	for (; *s && n < SSO_DETAIL_MAX; s++)
 		out[n++] = *s >= 0x20 && *s < 0x7f ? *s : '?';
 	out[n] = '\0';
 }
@@ -42,8 +40,8 @@ static int refuse_tx(struct tx *t, void *arg)
 void sso_refuse_note(
     struct request *rq, const struct sso_connection *c, const char *fault, const char *detail)
 {
-	char text[DETAIL_MAX + 1];
-	struct refusal f = {rq, c, fault, detail ? text : NULL};
+	char text[SSO_DETAIL_MAX + 1];
+	struct refusal f = {rq, c, fault, detail && *detail ? text : NULL};
 
 	plain(detail ? detail : "", text);
 	/* Anybody can send nonsense, from many addresses, and the audit log keeps all for ever. */
@@ -57,17 +55,57 @@ void sso_refuse_note(
 	    NULL);
 }
 
+static int keep_tx(struct tx *t, void *arg)
+{
+	const struct refusal *f = arg;
+
+	return sso_refusal_keep(t, f->c->id, f->fault, f->detail, f->rq->now);
+}
+
+/* One row, which its owner reads: never too many. Without it the page is the same. */
+static void keep(
+    struct request *rq, const struct sso_connection *c, const char *fault, const char *detail)
+{
+	char text[SSO_DETAIL_MAX + 1];
+	struct refusal f = {rq, c, fault, text};
+
+	plain(detail ? detail : "", text);
+	(void)store_tx(rq->db, STORE_WRITE, keep_tx, &f);
+}
+
+/* Where a sentence of its own gives nothing away; the institution's name stands in the middle. */
+static const struct sentence {
+	const char *fault;
+	int status;
+	const char *title, *before, *after;
+} sentences[] = {
+    {"provider_unreachable", 503, "The institution's login does not answer", "The login of ",
+	" does not answer. Try again in a few minutes, and tell your administrator if it goes on."},
+    {"provider_timeout", 503, "The institution's login does not answer", "The login of ",
+	" does not answer in time. Try again in a few minutes, and tell your administrator if it "
+	"goes on."},
+    {"provider_busy", 503, "The institution's login does not answer", "The login of ",
+	" is slow, and others wait for it. Try again in a few minutes, and tell your administrator "
+	"if it goes on."},
+    {"access_denied", 403, "You cancelled the login", "You cancelled the login at ",
+	", or it did not let you in. Begin again whenever you like; ask there if you are refused."},
+    {NULL, 403, "The login did not work", "Nobody was logged in through ",
+	": begin again, and ask your administrator if it goes on."},
+};
+
 void sso_flow_refuse(struct request *rq, struct reply *rp, const struct sso_connection *c,
     const char *fault, const char *detail)
 {
+	const struct sentence *s = sentences;
+
 	/* What would fill the audit log is answered, and not noted. */
 	if (sso_flow_limited(rq, rp, true))
 		return;
+	keep(rq, c, fault, detail);
 	sso_refuse_note(rq, c, fault, detail);
-	page_error(rq, rp, 403, "The login did not work",
-	    "Nobody was logged in through %s: begin again, and ask your administrator if it goes "
-	    "on.",
-	    c->name);
+	while (s->fault && strcmp(s->fault, fault) != 0)
+		s++;
+	page_error(rq, rp, s->status, s->title, "%s%s%s", s->before, c->name, s->after);
 }
 
 static const struct {
@@ -102,6 +140,8 @@ static void tell(
     struct request *rq, struct reply *rp, const struct sso_connection *c, enum sso_outcome outcome)
 {
 	_cleanup_page_ struct page p;
+	log_event(LOG_LEVEL_WARN, "sso_refused", "id", "%s", rq->id, "connection", "%s", c->slug,
+	    "fault", "%s", sso_outcome_word(outcome), NULL);
 	size_t i =
 	    (size_t)outcome < ARRAY_SIZE(told) && told[outcome].title ? outcome : SSO_DISABLED;
 

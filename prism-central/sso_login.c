@@ -22,6 +22,10 @@ static const char sql_refresh[] =
 static const char sql_address[] = "SELECT user_id, verified_at FROM emails WHERE canonical = $1";
 static const char sql_proven[] =
     "SELECT 1 FROM sso_domains WHERE connection_id = $1 AND domain = $2 AND proven_at > 0";
+static const char sql_has_address[] = "SELECT 1 FROM emails WHERE user_id = $1";
+static const char sql_add_address[] =
+    "INSERT INTO emails (id, user_id, address, canonical, main, verified_at)"
+    " VALUES ($1, $2, $3, $4, 1, $5)";
 static const char sql_invited[] = "SELECT 1 FROM invitations WHERE canonical = $1"
 				  " AND state = 'pending' AND expires_at > $2";
 static const char sql_join[] =
@@ -51,6 +55,13 @@ static const char *const faults[] = {
     [SSO_TOO_MANY] = "too_many_accounts",
 };
 
+const char *sso_outcome_word(enum sso_outcome outcome)
+{
+	size_t i = (size_t)outcome;
+
+	return i < ARRAY_SIZE(faults) && faults[i] ? faults[i] : "refused";
+}
+
 static int end(struct login *l, enum sso_outcome outcome)
 {
 	l->out.outcome = outcome;
@@ -78,6 +89,29 @@ static int has_other_identity(struct login *l, int64_t user)
 {
 	_cleanup_rows_ struct rows *r = NULL;
 	int n = tx_query(l->t, sql_other_identity, "ii", &r, l->c.id, user);
+
+	return n < 0 ? n : rows_next(r);
+}
+
+/* 1 with the owner's id, and whether it was verified; 0: nobody has it. */
+static int address_find(struct login *l, int64_t *ret_owner, bool *ret_verified)
+{
+	_cleanup_rows_ struct rows *r = NULL;
+	int n = tx_query(l->t, sql_address, "s", &r, l->email);
+
+	if (n == 0)
+		n = rows_next(r);
+	if (n > 0) {
+		*ret_owner = row_int(r, 0);
+		*ret_verified = row_int(r, 1) > 0;
+	}
+	return n;
+}
+
+static int has_address(struct login *l)
+{
+	_cleanup_rows_ struct rows *r = NULL;
+	int n = tx_query(l->t, sql_has_address, "i", &r, l->out.user.id);
 
 	return n < 0 ? n : rows_next(r);
 }
@@ -208,6 +242,41 @@ static int keep_refresh_token(struct login *l)
 			   l->rq->now + every);
 }
 
+/* 1: the account may get the address that this login has proven. */
+static int address_due(struct login *l)
+{
+	const char *domain = sso_domain_of(l->a->email, l->email);
+	int64_t owner;
+	bool verified;
+
+	if (!domain || !l->a->email_verified || l->out.user.email[0] || l->out.user.superadmin)
+		return 0;
+	int r = exists(l->t, sql_proven, l->c.id, domain);
+	if (r <= 0)
+		return r;
+	r = address_find(l, &owner, &verified);
+	if (r)
+		return r < 0 ? r : 0;
+	r = has_address(l);
+	return r < 0 ? r : !r;
+}
+
+/* It was made before the domain was proven; without an address no invitation finds it. */
+static int take_address(struct login *l, const struct request *as)
+{
+	int r = address_due(l);
+
+	if (r <= 0)
+		return r;
+	r = tx_exec(l->t, sql_add_address, "iissi", store_new_id(), l->out.user.id, l->a->email,
+	    l->email, l->rq->now);
+	if (r == 0)
+		r = user_by_id(l->t, l->out.user.id, &l->out.user);
+	return r ? r
+		 : audit_object(l->t, as, "user.email-add", "user", l->out.user.username,
+		       json_pack("{s:s, s:s}", "email", l->a->email, "connection", l->c.slug));
+}
+
 static int record(struct login *l)
 {
 	struct request as = as_user(l);
@@ -217,6 +286,8 @@ static int record(struct login *l)
 	    : at > 0 ? at
 		     : 0);
 
+	if (r == 0)
+		r = take_address(l, &as);
 	if (r == 0)
 		r = keep_refresh_token(l);
 	if (r == 0 && l->linked)
@@ -292,21 +363,6 @@ static int stranger(struct login *l)
 	return r < 0 ? r : link_identity(l, "new");
 }
 
-/* 1 with the owner's id, and whether it was verified; 0: nobody has it. */
-static int address_find(struct login *l, int64_t *ret_owner, bool *ret_verified)
-{
-	_cleanup_rows_ struct rows *r = NULL;
-	int n = tx_query(l->t, sql_address, "s", &r, l->email);
-
-	if (n == 0)
-		n = rows_next(r);
-	if (n > 0) {
-		*ret_owner = row_int(r, 0);
-		*ret_verified = row_int(r, 1) > 0;
-	}
-	return n;
-}
-
 static int first_login(struct login *l)
 {
 	const char *domain = sso_domain_of(l->a->email, l->email);
@@ -363,9 +419,12 @@ static int settle(struct login *l, int64_t link_user)
 		return record(l);
 	/* Whose account it would have been is nobody's business. */
 	l->out.user = (struct user){0};
+	if (r == 0)
+		r = sso_refusal_keep(
+		    l->t, l->c.id, sso_outcome_word(l->out.outcome), NULL, l->rq->now);
 	return r < 0 ? r
 		     : audit_object(l->t, l->rq, "sso.refused", "sso-connection", l->c.slug,
-			   detail(l, "fault", faults[l->out.outcome]));
+			   detail(l, "fault", sso_outcome_word(l->out.outcome)));
 }
 
 int sso_login(struct tx *t, const struct request *rq, const struct sso_assertion *a,

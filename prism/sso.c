@@ -190,10 +190,25 @@ static const char *domains_text(const json_t *o, char *out, size_t size)
 	return out;
 }
 
-static void connection_print(const json_t *o)
+/* "2 minutes ago, discovery_issuer: the document says ..."; "": never. */
+static const char *refusal_text(const json_t *o, int64_t now, char *out, size_t size)
+{
+	const json_t *last = json_object_get(o, "last_refusal");
+	const char *detail = text_of(last, "detail");
+	char ago[CLOCK_TEXT] = "";
+
+	out[0] = '\0';
+	if (!json_is_object(last))
+		return out;
+	clock_format_ago(time_of(last, "at"), now, ago);
+	snprintf(out, size, "%s, %s%s%s", ago, text_of(last, "fault"), *detail ? ": " : "", detail);
+	return out;
+}
+
+static void connection_print(const json_t *o, int64_t now)
 {
 	bool saml = strcmp(text_of(o, "type"), "saml") == 0;
-	char type[16], domains[512], role[32];
+	char type[16], domains[512], role[32], refusal[512];
 
 	out_fields(
 	    (struct out_field[]){{"Connection", text_of(o, "slug")}, {"Name", text_of(o, "name")},
@@ -206,8 +221,9 @@ static void connection_print(const json_t *o)
 		{"Enforced", yes_no(o, "enforce_sso")},
 		{"Makes accounts", yes_no(o, "auto_provision")},
 		{"Default role", out_capital(text_of(o, "default_role"), role, sizeof(role))},
-		{"Domains", domains_text(o, domains, sizeof(domains))}},
-	    14);
+		{"Domains", domains_text(o, domains, sizeof(domains))},
+		{"Last refused", refusal_text(o, now, refusal, sizeof(refusal))}},
+	    15);
 }
 
 /* What the provider's administrator has to enter there. */
@@ -260,7 +276,7 @@ static int connection_show(struct cli *c, const char *title, const json_t *o)
 	}
 	if (title)
 		out_title(ICON_DONE, "%s", title);
-	connection_print(o);
+	connection_print(o, c->now);
 	provider_print(o);
 	unlinked_print(c, o);
 	warnings_print(o);

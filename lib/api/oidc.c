@@ -2,6 +2,7 @@
 #include "api/oidc.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include "base/secret.h"
@@ -140,6 +141,18 @@ int oidc_metadata_parse(const char *text, size_t len, const char *issuer, bool l
 		return -EBADMSG;
 	}
 	*ret = m;
+	return 0;
+}
+
+int oidc_metadata_issuer(const char *text, size_t len, char *out, size_t size)
+{
+	json_auto_t *o = NULL;
+	int r = object_load(text, len, &o);
+	const char *named = json_string_value(json_object_get(o, "issuer"));
+
+	if (r < 0 || !named)
+		return r < 0 ? r : -EBADMSG;
+	snprintf(out, size, "%s", named);
 	return 0;
 }
 

@@ -42,6 +42,9 @@ bool oidc_url_ok(const char *url, bool loopback);
  */
 int oidc_metadata_parse(const char *text, size_t len, const char *issuer, bool loopback,
     struct oidc_metadata *ret, const char **ret_fault);
+/* How metadata name themselves, for a sentence: as much as there is room for. 0, -EBADMSG,
+ * -ENOMEM. */
+int oidc_metadata_issuer(const char *text, size_t len, char *out, size_t size);
 
 /* ---- the token endpoint's answers (RFC 6749 section 5) ----------------------------------------
  */

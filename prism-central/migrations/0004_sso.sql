@@ -25,6 +25,9 @@ CREATE TABLE sso_connections (
 	auto_provision INTEGER NOT NULL DEFAULT 0,
 	default_role_id BIGINT NOT NULL REFERENCES roles (id),	-- in the organization
 	allowed_roles TEXT NOT NULL DEFAULT '[]',	-- JSON: slugs that a claim may give
+	last_fault TEXT NOT NULL DEFAULT '',	-- why a login was refused last, a word; '': none was
+	last_detail TEXT NOT NULL DEFAULT '',	-- and a sentence: no secret, nobody's name
+	last_fault_at BIGINT NOT NULL DEFAULT 0,
 	created_at BIGINT NOT NULL,
 	created_by BIGINT NOT NULL REFERENCES users (id),
 	updated_at BIGINT NOT NULL

@@ -123,7 +123,7 @@ peer proxy way && WAY=$port
 op idp.example.org 9443 127.0.0.1
 connect behind https://idp.example.org:9443
 b x /sso/behind/start
-[ "$status" = 403 ]; tap $? "I3.5 a provider that nobody reaches directly"
+[ "$status" = 503 ] && [ "$(fault)" = "sso.refused provider_unreachable" ]; tap $? "I3.5 a provider that nobody reaches directly"
 central_stop
 printf 'proxy = http://127.0.0.1:%s\n' "$WAY" >>"$T/central.conf"
 export no_proxy='*' NO_PROXY='*'

@@ -351,6 +351,59 @@ TEST("S3.16 allowed_roles: a claim gives those, and nothing else")
 	EXPECT_INT(sql_int("SELECT COUNT(*) FROM organization_members WHERE role_id <> 11"), 0);
 }
 
+static int64_t with_address(const char *address)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "SELECT COUNT(*) FROM emails WHERE canonical = '%s'", address);
+	return sql_int(text);
+}
+
+TEST("S3.18 an account without an address gets it at a login after the domain was proven")
+{
+	stage();
+	struct said s = {.subject = "bo", .email = "Bo@acme.com", .verified = true};
+	sql("UPDATE sso_domains SET proven_at = 0");
+	struct sso_result r = login(s);
+	EXPECT(r.outcome == SSO_DONE && r.created);
+	EXPECT_STR(login(s).user.email, "");
+	sql("UPDATE sso_domains SET proven_at = 5");
+	/* not what the provider has not verified, or of a domain that is not proven */
+	s.verified = false;
+	login(s);
+	login((struct said){.subject = "bo", .email = "bo@uni.edu", .verified = true});
+	EXPECT_INT(with_address("bo@acme.com") + with_address("bo@uni.edu"), 0);
+	/* nor somebody else's */
+	login((struct said){.subject = "bo", .email = "alice@acme.com", .verified = true});
+	EXPECT_INT(with_address("alice@acme.com"), 1);
+	/* nor a superadmin's account */
+	sql("UPDATE users SET superadmin = 1 WHERE username = 'bo'");
+	s.verified = true;
+	login(s);
+	EXPECT_INT(with_address("bo@acme.com"), 0);
+	sql("UPDATE users SET superadmin = 0 WHERE username = 'bo'");
+	EXPECT_STR(login(s).user.email, "Bo@acme.com");
+	EXPECT_INT(sql_int("SELECT COUNT(*) FROM emails e JOIN users u ON u.id = e.user_id WHERE"
+			   " u.username = 'bo' AND e.main = 1 AND e.verified_at > 0"),
+	    1);
+	EXPECT_INT(sql_int("SELECT COUNT(*) FROM audit WHERE action = 'user.email-add'"), 1);
+	/* once: another one does not take its place */
+	login((struct said){.subject = "bo", .email = "bo2@acme.com", .verified = true});
+	EXPECT_INT(with_address("bo2@acme.com"), 0);
+}
+
+TEST("S3.17 the owner is told why a login was refused last, and nobody's name")
+{
+	stage();
+	sql("UPDATE sso_connections SET auto_provision = 0");
+	EXPECT_STR(said((struct said){.subject = "s1", .email = "bo@acme.com"}), "not provisioned");
+	EXPECT_INT(sql_int("SELECT COUNT(*) FROM sso_connections WHERE slug = 'acme-idp' AND"
+			   " last_fault = 'not_provisioned' AND last_detail = '' AND"
+			   " last_fault_at > 0"),
+	    1);
+	EXPECT_INT(sql_int("SELECT COUNT(*) FROM sso_connections WHERE last_fault <> ''"), 1);
+}
+
 TEST("S3.16 without auto_provision nobody gets an account by themselves")
 {
 	stage();

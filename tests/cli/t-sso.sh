@@ -66,6 +66,14 @@ run as boss prism sso domain add uni.edu --connection uni-saml
 run as boss prism sso domain remove uni.edu
 [ "$status" = 0 ]; tap $? "S3.16 a domain is given up"
 
+out=$(as boss prism sso show uni)
+! has "$out" "Last refused"; tap $? "S3.17 sso show: nobody was refused yet"
+curl -sS -k -o "$T/page" "$CENTRAL_URL/sso/uni/start"
+run as boss prism sso show uni
+[ "$status" = 0 ] && [[ $out =~ "Last refused: "[^,]+", provider_"[a-z]+": discovery: "[A-Z] ]]
+tap $? "S3.17 sso show says when and why a login was refused last"
+[ "$(as boss prism sso show uni --json | jq -r '.last_refusal | keys | join(" ")')" = "at detail fault" ]; tap $? "S3.17 in JSON as well"
+
 run as boss prism sso link uni --json
 has "$(jq -r .url <<<"$out")" "$CENTRAL_URL/sso/uni/start?link="; tap $? "I3.2 sso link shows an address that works once"
 run as boss prism sso identities
