@@ -53,11 +53,18 @@ who() { # JAR: the page says who is logged in
 somebody() { [ -n "$(who "$1")" ]; } # each connection has people of its own
 count() { sessions=$(db 'SELECT count(*) FROM browser_sessions'); }
 ONE="The login did not work Nobody was logged in through Evil &lt;b&gt;University&lt;/b&gt;: begin again, and ask your administrator if it goes on. To the beginning Should you ask your administrator, name this request:"
+MORE="To the beginning Should you ask your administrator, name this request:"
+WAIT="Try again in a few minutes, and tell your administrator if it goes on. $MORE"
+declare -A own=( # words with sentences of their own
+	[access_denied]="403 You cancelled the login You cancelled the login at Evil &lt;b&gt;University&lt;/b&gt;, or it did not let you in. Begin again whenever you like; ask there if you are refused. $MORE"
+	[provider_timeout]="503 The institution&#39;s login does not answer The login of Evil &lt;b&gt;University&lt;/b&gt; does not answer in time. $WAIT"
+	[provider_busy]="503 The institution&#39;s login does not answer The login of Evil &lt;b&gt;University&lt;/b&gt; is slow, and others wait for it. $WAIT"
+)
 refused() { # WORD TEXT: the page, the audit, no session
 	local page code=$status told
 	page=$(shown)
 	told=$(fault)
-	[ "$code" = 403 ] && [ "${page% *}" = "$ONE" ] && [ "$told" = "sso.refused $1" ] &&
+	[ "$code ${page% *}" = "${own[$1]:-403 $ONE}" ] && [ "$told" = "sso.refused $1" ] &&
 		[ "$(db 'SELECT count(*) FROM browser_sessions')" = "$sessions" ]
 	local ok=$?
 	[ $ok = 0 ] || echo "# status $code, audit '$told', page '$page'"
@@ -156,9 +163,9 @@ answer_iss answer_issuer an answer that names another issuer (RFC 9207)
 answer_no_iss answer_issuer an answer that names none, where the provider announces it
 answer_no_code code an answer without a code
 answer_long_code code a code of six thousand characters
-answer_error provider_error a refusal with markup in its description
+answer_error access_denied a refusal with markup in its description
 LIST
-grep -qF 'access_denied: <script>alert(1)</script>??" onload="x' <<<"$(db "SELECT json_extract(detail, '\$.detail') FROM audit WHERE detail LIKE '%provider_error%'")"
+grep -qF 'access_denied: <script>alert(1)</script>??" onload="x' <<<"$(db "SELECT json_extract(detail, '\$.detail') FROM audit WHERE detail LIKE '%access_denied%'")"
 tap $? "S3.16 the audit log has the provider's words, without what a terminal obeys"
 with ""; begin esc evil; b esc "$back&error=x&error_description=%1b%5B31m"
 [ "$status" = 400 ]; tap $? "S3.16 an answer with an escape character is no request"
@@ -238,6 +245,18 @@ jwks_broken provider_status a key set that fails
 LIST
 with ""
 login bad doc-1; refused discovery_issuer "S3.16 that there is no metadata is remembered for a while"
+why() { # SLUG: what its owner is told: $told
+	api GET "/organizations/default/sso-connections/$1"
+	told=$(get '.last_refusal | if . then "\(.fault): \(.detail)" else "none" end')
+}
+why doc-1
+[[ $told =~ ^"discovery_issuer: discovery: the document says http"[^\ ]+", not $OP"$ ]]; tap $? "S3.17 the owner is told what was found, and what was expected"
+why doc-7
+[[ $told =~ ^"provider_status: discovery: it answered 5"..$ ]]; tap $? "S3.17 and what the provider answered"
+[ "$(get '.last_refusal.at | fromdate > (now - 600)')" = true ]; tap $? "S3.17 and when"
+b bad "/sso/doc-7/callback?state=1.x"
+why doc-7
+[[ $told == "provider_status: "* ]]; tap $? "S3.17 a page that is loaded again does not hide it"
 endpoint() { # JSON WORD TEXT
 	number=$((number + 1))
 	evil "" "{\"fault\": \"\", \"metadata\": $1}" >/dev/null
