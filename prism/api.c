@@ -116,8 +116,10 @@ int api_open_logged_in(struct cli *c)
 	return cli_fail_api(c, STATUS_NO_LOGIN, API_NOT_LOGGED_IN);
 }
 
-static void encode(struct buf *b, const char *s)
+static bool encode_piece(struct buf *b, const char *s)
 {
+	if (!*s || strcmp(s, ".") == 0 || strcmp(s, "..") == 0)
+		return false;
 	for (; *s; s++) {
 		unsigned char ch = (unsigned char)*s;
 
@@ -127,13 +129,6 @@ static void encode(struct buf *b, const char *s)
 		else
 			buf_addf(b, "%%%02X", ch);
 	}
-}
-
-static bool encode_piece(struct buf *b, const char *s)
-{
-	if (!*s || strcmp(s, ".") == 0 || strcmp(s, "..") == 0)
-		return false;
-	encode(b, s);
 	return true;
 }
 
@@ -268,12 +263,6 @@ int api_call(struct cli *c, const char *method, char *path, json_t *body, json_t
 	if (r)
 		return unreachable(c, r, &rp);
 	return answer_take(c, &rp, ret);
-}
-
-void api_form_add(struct buf *form, const char *name, const char *value)
-{
-	buf_addf(form, "%s%s=", form->len ? "&" : "", name);
-	encode(form, value);
 }
 
 /* What an OAuth endpoint says: {"error": CODE, "error_description"?}, or something else. */

@@ -48,14 +48,12 @@ int api_call(struct cli *c, const char *method, char *path, json_t *body, json_t
 
 /*
  * One call of an OAuth 2.0 endpoint (RFC 6749 §3.2) with a form: fields of "form", encoded by
- * api_form_add(). An answer that is no success gives STATUS_REFUSED, with its error code
+ * http_form_add(). An answer that is no success gives STATUS_REFUSED, with its error code
  * ("slow_down") in oauth_error, which is "" otherwise.
  */
 #define OAUTH_ERROR_MAX 40
 int api_form(struct cli *c, const char *path, const struct buf *form,
     char oauth_error[static OAUTH_ERROR_MAX], json_t **ret);
-/* Append "name=value", encoded, and "&" in front where it is not the first. */
-void api_form_add(struct buf *form, const char *name, const char *value);
 
 /* A document outside /api/v1: "/.well-known/...". */
 int api_document(struct cli *c, const char *path, json_t **ret);

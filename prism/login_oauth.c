@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "api.h"
+#include "api/http_client.h"
 #include "base/attr.h"
 #include "base/clock.h"
 #include "base/encode.h"
@@ -84,7 +85,7 @@ static int device_begin(struct cli *c, struct device *d)
 	int64_t life;
 	int r;
 
-	api_form_add(&form, "client_id", CLIENT);
+	http_form_add(&form, "client_id", CLIENT);
 	r = api_form(c, "/oauth2/device_authorization", &form, error, &answer);
 	if (r)
 		return r;
@@ -119,10 +120,10 @@ static int device_poll(struct cli *c, const struct device *d, char *error, json_
 {
 	_cleanup_buf_ struct buf form = BUF_INIT(FORM_MAX);
 
-	api_form_add(&form, "grant_type", DEVICE_GRANT);
-	api_form_add(&form, "client_id", CLIENT);
-	api_form_add(&form, "device_code", d->code);
-	api_form_add(&form, "wait", POLL_WAIT);
+	http_form_add(&form, "grant_type", DEVICE_GRANT);
+	http_form_add(&form, "client_id", CLIENT);
+	http_form_add(&form, "device_code", d->code);
+	http_form_add(&form, "wait", POLL_WAIT);
 	int r = api_form(c, TOKEN_PATH, &form, error, ret);
 
 	if (form.data)
@@ -286,12 +287,12 @@ static int browser_open_at(struct cli *c, const struct code_login *l)
 {
 	_cleanup_buf_ struct buf url = BUF_INIT(FORM_MAX), query = BUF_INIT(FORM_MAX);
 
-	api_form_add(&query, "response_type", "code");
-	api_form_add(&query, "client_id", CLIENT);
-	api_form_add(&query, "redirect_uri", l->redirect);
-	api_form_add(&query, "code_challenge", l->challenge);
-	api_form_add(&query, "code_challenge_method", "S256");
-	api_form_add(&query, "state", l->state);
+	http_form_add(&query, "response_type", "code");
+	http_form_add(&query, "client_id", CLIENT);
+	http_form_add(&query, "redirect_uri", l->redirect);
+	http_form_add(&query, "code_challenge", l->challenge);
+	http_form_add(&query, "code_challenge_method", "S256");
+	http_form_add(&query, "state", l->state);
 	buf_addf(&url, "%s?%s", l->endpoint, buf_str(&query));
 	if (buf_error(&query) || buf_error(&url))
 		return cli_fail_memory(c);
@@ -329,11 +330,11 @@ static int code_redeem(struct cli *c, const struct code_login *l, json_t **ret)
 	char error[OAUTH_ERROR_MAX];
 	int r;
 
-	api_form_add(&form, "grant_type", "authorization_code");
-	api_form_add(&form, "client_id", CLIENT);
-	api_form_add(&form, "code", l->answer.code);
-	api_form_add(&form, "redirect_uri", l->redirect);
-	api_form_add(&form, "code_verifier", l->verifier);
+	http_form_add(&form, "grant_type", "authorization_code");
+	http_form_add(&form, "client_id", CLIENT);
+	http_form_add(&form, "code", l->answer.code);
+	http_form_add(&form, "redirect_uri", l->redirect);
+	http_form_add(&form, "code_verifier", l->verifier);
 	r = api_form(c, TOKEN_PATH, &form, error, ret);
 	if (form.data)
 		explicit_bzero(form.data, form.len);
