@@ -36,6 +36,12 @@ import urllib.request
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 PATIENCE = 15.0
 
+# How chromedriver says that a page has been replaced under a command, by its release and the moment.
+# Each comes from looking an element or its frame up, before anything is done to it: asking again is safe.
+REPLACED = ("stale element", "no such element", "does not belong to the document", "No node with given id found",
+            "Could not find node with given id", "Cannot find context with specified id", "no such execution context",
+            "Execution context was destroyed", "aborted by navigation")
+
 FLAGS = """--headless --disable-gpu --disable-quic --no-first-run --no-default-browser-check --no-proxy-server
     --disable-background-networking --disable-component-update --disable-sync --disable-extensions
     --disable-default-apps --disable-domain-reliability --disable-dev-shm-usage --metrics-recording-only
@@ -82,13 +88,13 @@ class Browser:
             try:
                 found = probe()
             except BrowserError as error:
-                if "stale" not in str(error) and "no such element" not in str(error):
+                if not any(words in str(error) for words in REPLACED):
                     raise
                 found = None
             if found:
                 return found
             if time.monotonic() > end:
-                raise BrowserError(f"{what}: not within {patience:.0f} s at {self.url()}\n{self.text()[:1000]}")
+                raise BrowserError(f"{what}: not within {patience:.0f} s at {self.url()}\n{self._last_text()[:1000]}")
             time.sleep(0.03)
 
     def _all(self, css):
@@ -125,14 +131,22 @@ class Browser:
         self._until(f"address {regex}", lambda: re.search(regex, self.url()))
 
     def wait_text(self, text):
-        self._until(f'"{text}"', lambda: text in self.text())
+        self._until(f'"{text}"', lambda: text in self._text("body"))
 
     def has(self, css):
         return bool(self._all(css))
 
+    def _text(self, css):
+        return "\n".join(self.driver.ask("GET", f"/element/{item}/text") for item in self._all(css))
+
+    def _last_text(self):
+        try:
+            return self._text("body")
+        except BrowserError:
+            return "(a page that is being replaced)"
+
     def text(self, css="body"):
-        found = self._all(css)
-        return "\n".join(self.driver.ask("GET", f"/element/{item}/text") for item in found)
+        return self._until(f"text of {css}", lambda: [self._text(css)])[0]
 
     def value(self, css, name):
         return self._on(css, lambda e: self.driver.ask("GET", f"/element/{e}/property/{name}"))
