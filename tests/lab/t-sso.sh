@@ -170,6 +170,50 @@ too_eager()
   done
 }
 
+# ---- the other kind of provider ------------------------------------------------------------------
+
+# The browser named is led from our login form to the hospital's, and back.
+clinic_login() # PERSON
+{
+  browser "$1" set '#login' "$1@clinic.example.org" -- click 'form[action="/login"] button' \
+    -- wait-url "^$SAML_URL/" -- wait '[name=password]' >/dev/null && campus_login "$1" "$1"
+}
+
+saml_login()
+{
+  local token
+  world_saml_op
+  check "I3.2 a hospital's SAML provider is connected, by the metadata of the packaged prism-saml" world_saml
+  world_person bob
+  world_browser bob
+  token=$(as chen prism invitation send bob@clinic.example.org --project $PROJECT --json | tee -a "$LAB_LOG/secrets" | world_field token)
+  terminal_start p bob prism login --server "$WORLD_URL" --pin "$(world_pin)" --device
+  check "I3.2 prism login shows an address" terminal_wait p 10 user_code=
+  browser bob open "$(shown_url p)" >/dev/null
+  check "I3.2 bob, who has no account, logs in at the hospital" clinic_login bob
+  check "I3.2 and is known: the service's sandbox lets prism-saml work" browser bob wait 'button[value=approve]'
+  check "I3.1 he approves" browser bob click 'button[value=approve]' -- wait-text "The login is approved"
+  is "$(terminal_end p 15)" 0 "I3.1 and his command line is logged in"
+  check "S1.5 he accepts the invitation with it" as bob prism invitation accept "$token" --yes
+  check "S1.5 the workstation knows him" wait_for 10 knows ws1 bob
+  browser bob forget
+  ssh_without_key q bob ws1 'echo shell-of-$(id -un)'
+  check "I3.3 ssh without a key shows him a code" asked q
+  browser bob open "$(shown_url q)" >/dev/null
+  check "I3.2 he logs in at the hospital again" clinic_login bob
+  check "I3.1 sees which login it is" browser bob wait-text "Approve this login?" -- wait-text ws1 -- wait-text bob
+  check "I3.1 approves it" browser bob click 'button[value=approve]' -- wait-text "The login is approved"
+  terminal_type q
+  check "I3.3 and the shell is there" terminal_wait q 10 'shell-of-bob'
+  terminal_end q 5 >/dev/null
+  check "I3.3 nothing was refused by the content security policy" eval '[ -z "$(browser bob errors)" ]'
+  is "$(database "SELECT count(*) FROM sso_identities WHERE subject = 'saml-bob' AND last_login_at > 0")" 1 \
+    "I3.2 known by what the hospital calls him"
+  refuses "I3.2 the unit's hardening was in nobody's way" \
+    eval 'host_run central journalctl --no-pager -u prism-central | grep -E "saml_helper|SIGSYS"'
+  browser_stop bob
+}
+
 # ---- how long it takes ---------------------------------------------------------------------------
 
 speed()
@@ -308,6 +352,7 @@ denied
 wrong_person
 expired
 too_eager
+saml_login
 speed
 key_and_login
 service_down

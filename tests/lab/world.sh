@@ -15,6 +15,8 @@
 #	world_campus			# a network "idp" with a certificate and a name server
 #	world_op			# (after world_central) an OpenID provider there
 #	world_sso			# chen connects it: the connection "campus"
+#	world_saml_op			# (after world_op) a hospital's SAML provider there
+#	world_saml			# chen connects it: the connection "clinic"
 #	world_browser NAME		# a real browser on the client machine: browser NAME COMMAND...
 #	campus_login NAME PERSON	# fills in the institution's login page in that browser
 #	idp_admin "$OP_ADMIN" ...	# what the institution's administrator does (tests/idp/README.md)
@@ -45,7 +47,7 @@ world_install()
     host_install $host libnss-prism libpam-prism prism-sync >"$LAB_LOG/install-$host.log" 2>&1 &
     pids+=($!)
   done
-  host_install central prism-central >"$LAB_LOG/install-central.log" 2>&1 &
+  host_install central prism-central prism-saml >"$LAB_LOG/install-central.log" 2>&1 &
   pids+=($!)
   host_install client prism >"$LAB_LOG/install-client.log" 2>&1 &
   pids+=($!)
@@ -179,7 +181,7 @@ world_sso_record()
 {
   local shown
   shown=$(cat)
-  printf '%s %s\n' "$(world_field record_name <<<"$shown")" "$(world_field record_value <<<"$shown")" >"$WORLD_CAMPUS/zone"
+  printf '%s %s\n' "$(world_field record_name <<<"$shown")" "$(world_field record_value <<<"$shown")" >>"$WORLD_CAMPUS/zone"
 }
 
 world_sso()
@@ -189,6 +191,30 @@ world_sso()
     as chen prism sso domain add example.edu --connection campus --json | world_sso_record &&
     as chen prism sso domain verify example.edu &&
     as chen prism sso edit campus --enabled yes
+}
+
+# A provider beside it that speaks SAML, of a domain of its own.
+world_saml_op()
+{
+  local dir=$WORLD_CAMPUS
+  openssl req -x509 -newkey rsa:2048 -nodes -days 60 -subj "/CN=City Clinic" \
+    -keyout "$dir/saml.key" -out "$dir/saml.crt" 2>/dev/null &&
+    saml_start clinic --listen $LAB_NET.3:9443 --name idp --cert "$dir/certificate" --key "$dir/key" \
+      --domain clinic.example.org --signing-cert "$dir/saml.crt" --signing-key "$dir/saml.key"
+}
+
+# Either side knows the other by what it publishes.
+world_saml()
+{
+  local metadata
+  cp "$WORLD_CAMPUS/saml.crt" "$(host_root client)/home/chen/clinic.crt"
+  as chen prism sso add clinic --type saml --name "City Clinic" --issuer "$SAML_METADATA" --entry-point "$SAML_URL/sso" \
+    --certificate-file clinic.crt &&
+    as chen prism sso domain add clinic.example.org --connection clinic --json | world_sso_record &&
+    as chen prism sso domain verify clinic.example.org &&
+    as chen prism sso edit clinic --enabled yes &&
+    metadata=$(as chen prism sso metadata clinic --json) &&
+    idp_admin "$SAML_ADMIN" PUT /services/ "$metadata" | grep -q '"entity"'
 }
 
 # shellcheck disable=SC2034 # for tests/browser/lib.sh
