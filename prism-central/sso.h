@@ -22,7 +22,8 @@
  *   Through a provider, another one's logins are neither unlinked nor added to.
  * - auto_provision makes an account where there is none, once, and at the first login a membership
  *   of the organization with default_role, or the role that the mapped claim names if allowed_roles
- *   has it. Each account uses up an id, so there is a limit to those that an organization's
+ *   has it; as member, where whoever set these last could not give that role now (sso_role.c).
+ *   Each account uses up an id, so there is a limit to those that an organization's
  * providers make at a time. Without it, only who has been invited to a project by a proven address
  * gets an account.
  *

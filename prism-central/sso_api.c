@@ -31,7 +31,8 @@ static const char sql_insert[] =
 static const char sql_update[] =
     "UPDATE sso_connections SET name = $2, enabled = $3, issuer = $4, client_id = $5, scopes = $6,"
     " entry_point = $7, mapping = $8, enforce_sso = $9, auto_provision = $10,"
-    " default_role_id = $11, allowed_roles = $12, updated_at = $13 WHERE id = $1";
+    " default_role_id = $11, allowed_roles = $12, updated_at = $13, roles_by = $14"
+    " WHERE id = $1";
 static const char sql_put_client_secret[] =
     "UPDATE sso_connections SET client_secret = $2 WHERE id = $1";
 static const char sql_put_certificate[] =
@@ -256,9 +257,9 @@ static int put_settings(struct tx *t, const struct request *rq, const struct sso
 
 	if (!mapping || !roles)
 		return -ENOMEM;
-	return tx_exec(t, sql_update, "isisssssiiisi", c->id, c->name, (int64_t)c->enabled,
+	return tx_exec(t, sql_update, "isisssssiiisii", c->id, c->name, (int64_t)c->enabled,
 	    c->issuer, c->client_id, c->scopes, c->entry_point, mapping, (int64_t)c->enforce_sso,
-	    (int64_t)c->auto_provision, c->default_role, roles, rq->now);
+	    (int64_t)c->auto_provision, c->default_role, roles, rq->now, rq->who.id);
 }
 
 /* After a change: secrets, domains, the audit, and the answer as it is stored now. */

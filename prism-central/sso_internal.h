@@ -36,6 +36,13 @@ int sso_last_way(struct tx *t, struct act *a, const struct sso_connection *c);
 /* An organization's own role before the built-in one of that slug. 0, -ENOENT or -errno. */
 int sso_role_find(struct tx *t, int64_t org, const char *slug, struct role *ret);
 int sso_role_by_id(struct tx *t, int64_t id, struct role *ret);
+/*
+ * sso_role.c: the organization's role for somebody new, of whom the provider claims "claimed" ("":
+ * nothing). *ret is "member", and *ret_withheld what it would have been, where whoever answers for
+ * the connection's roles could not give that one now; else *ret_withheld has id 0. 0 or -errno.
+ */
+int sso_role_given(struct tx *t, const struct sso_connection *c, const char *claimed,
+    struct role *ret, struct role *ret_withheld);
 
 /*
  * End what this identity, or all of a connection's, has opened: sessions, browsers, answers that

@@ -118,38 +118,20 @@ static int has_address(struct login *l)
 
 /* ---- the membership of the organization ------------------------------------------------------ */
 
-/* The mapped claim chooses among the roles that the connection allows. */
-static int role_of(struct login *l, struct role *ret)
-{
-	const json_t *slug;
-	size_t i;
-
-	json_array_foreach(l->c.allowed_roles, i, slug)
-	{
-		const char *allowed = json_string_value(slug);
-		if (!l->a->role[0] || !allowed || strcmp(allowed, l->a->role) != 0)
-			continue;
-		int r = sso_role_find(l->t, l->c.org, allowed, ret);
-		if (r != -ENOENT)
-			return r;
-	}
-	return sso_role_by_id(l->t, l->c.default_role, ret);
-}
-
 static int join(struct login *l, const struct request *as)
 {
-	struct role role;
+	struct role role, withheld;
 
 	if (!l->c.auto_provision)
 		return 0;
-	int r = role_of(l, &role);
+	int r = sso_role_given(l->t, &l->c, l->a->role, &role, &withheld);
 	if (r == 0)
 		r = tx_exec(l->t, sql_join, "iiii", l->c.org, l->out.user.id, role.id, l->rq->now);
 	if (r < 0 || tx_changes(l->t) == 0)
 		return r;
 	return audit_object(l->t, as, "organization.member", "user", l->out.user.username,
-	    json_pack("{s:o, s:s, s:s}", "organization", json_id(l->c.org), "role", role.slug,
-		"connection", l->c.slug));
+	    json_pack("{s:o, s:s, s:s, s:s*}", "organization", json_id(l->c.org), "role", role.slug,
+		"connection", l->c.slug, "withheld", withheld.id ? withheld.slug : NULL));
 }
 
 /* ---- a new account --------------------------------------------------------------------------- */
