@@ -66,7 +66,7 @@ static int redeem_cli(struct tx *t, struct poll *p)
 		return poll_refuse(p, OAUTH_ACCESS_DENIED, "the login was ended since");
 	if (r < 0)
 		return r;
-	struct request as = oauth_as(p->rq, p->user.id, p->user.username);
+	struct request as = request_as(p->rq, p->user.id, p->user.username);
 	return audit_object(t, &as, "device.redeem", "user", p->user.username,
 	    json_pack("{ss}", "client", OAUTH_CLI));
 }

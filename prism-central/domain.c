@@ -67,6 +67,23 @@ void act_run(struct act *a, enum store_mode mode, struct reply *rp)
 	act_reply(a, act_do(a, mode), rp);
 }
 
+struct principal principal_user(int64_t user, const char *username)
+{
+	struct principal who = {.kind = PRINCIPAL_USER, .id = user};
+
+	snprintf(who.name, sizeof(who.name), "%s", username ? username : "");
+	return who;
+}
+
+struct request request_as(const struct request *rq, int64_t user, const char *username)
+{
+	struct request as = *rq;
+
+	explicit_bzero(&as.browser, sizeof(as.browser));
+	as.who = principal_user(user, username);
+	return as;
+}
+
 json_t *json_time(int64_t t)
 {
 	char text[CLOCK_TEXT];

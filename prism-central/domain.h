@@ -69,6 +69,14 @@ int authz_way_in(struct tx *t, struct act *a);
 int authz_host(struct tx *t, const struct request *rq, const struct authz *z, int64_t host,
     enum api_error *ret_error);
 
+/* This person, by no credential yet; a NULL name is "". */
+struct principal principal_user(int64_t user, const char *username);
+/*
+ * The same request as one of this person, who has just shown who they are: for the audit, and for
+ * what is done in their name. It has nothing of the browser: no secret to wipe.
+ */
+struct request request_as(const struct request *rq, int64_t user, const char *username);
+
 /* JSON for the objects of prism-api(7). */
 json_t *json_time(int64_t t);	  /* RFC 3339, or null for 0 */
 json_t *json_id(int64_t id);	  /* decimal text */

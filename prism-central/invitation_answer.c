@@ -230,11 +230,9 @@ static int accepted_json(struct tx *t, struct answer_act *n)
 
 static int audit_accept(struct tx *t, struct answer_act *n)
 {
-	struct request as = *n->act.rq;
+	struct request as = request_as(n->act.rq, n->user.id, n->user.username);
 	char id[24];
 	as.project = n->invitation.project;
-	as.who = (struct principal){.kind = PRINCIPAL_USER, .id = n->user.id};
-	snprintf(as.who.name, sizeof(as.who.name), "%s", n->user.username);
 	snprintf(id, sizeof(id), "%lld", (long long)n->invitation.id);
 	return audit_object(t, &as, "invitation.accept", "invitation", id,
 	    json_pack("{ss, ss, sI, sb, ss}", "email", n->invitation.email, "role",

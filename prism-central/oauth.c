@@ -99,15 +99,6 @@ int oauth_secret_make(const char prefix[static 4], struct oauth_secret *ret)
 	return 0;
 }
 
-struct request oauth_as(const struct request *rq, int64_t user, const char *username)
-{
-	struct request as = *rq;
-
-	as.who = (struct principal){.kind = PRINCIPAL_USER, .id = user};
-	snprintf(as.who.name, sizeof(as.who.name), "%s", username);
-	return as;
-}
-
 static const char sql_identity[] =
     "SELECT 1 FROM sso_identities i JOIN sso_connections c ON c.id = i.connection_id"
     " WHERE i.id = $1 AND i.user_id = $2 AND i.auth_at > 0 AND c.enabled = 1";
@@ -150,7 +141,7 @@ int oauth_session(struct tx *t, const struct request *rq, int64_t user, int64_t 
 	r = login_counts(t, user, identity);
 	if (r <= 0)
 		return r < 0 ? r : -EACCES;
-	struct request as = oauth_as(rq, user, ret_user->username);
+	struct request as = request_as(rq, user, ret_user->username);
 	r = session_create(t, &as, user, "browser", identity, ret);
 	return r < 0 ? r
 		     : audit_object(t, &as, "session.open", "user", ret_user->username,

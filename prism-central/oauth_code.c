@@ -106,8 +106,8 @@ static int code_burn(struct tx *t, struct exchange *x, const char *why)
 		r = user_by_id(t, x->user_id, &u);
 	if (r < 0 || !news)
 		return r;
-	struct request as = oauth_as(x->rq, 0, "");
-	as.who.kind = PRINCIPAL_NONE;
+	struct request as = *x->rq;
+	as.who = (struct principal){.kind = PRINCIPAL_NONE};
 	return audit_object(
 	    t, &as, "oauth.code-misused", "user", u.username, json_pack("{ss}", "why", why));
 }

@@ -71,8 +71,6 @@ static inline void oauth_secret_wipe(struct oauth_secret *s)
 }
 #define _cleanup_oauth_secret_ _cleanup_(oauth_secret_wipe)
 
-/* The request as one of this person, for the audit. */
-struct request oauth_as(const struct request *rq, int64_t user, const char *username);
 /*
  * Open a session for somebody who has agreed to it in a browser. 0, -EACCES (suspended, or their
  * login was ended by the provider since, or is not enough any more), or -errno.

@@ -33,9 +33,8 @@ static int session_find(struct tx *t, struct revocation *v, int64_t *ret_id, str
 		rc = rows_next(r);
 	if (rc <= 0)
 		return rc < 0 ? rc : -ENOENT;
-	const char *name = row_text(r, 2);
 	*ret_id = row_int(r, 0);
-	*ret_as = oauth_as(v->rq, row_int(r, 1), name ? name : "");
+	*ret_as = request_as(v->rq, row_int(r, 1), row_text(r, 2));
 	return 0;
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include "audit.h"
 #include "browser.h"
@@ -60,6 +59,17 @@ static void go_to_provider(struct request *rq, struct reply *rp, const char *slu
 		page_go(rq, rp, "Taking you to your institution's login", buf_str(&b));
 }
 
+/* Where it is false the reply is filled. */
+static bool ask_begin(
+    struct step *s, struct reply *rp, int status, struct page *p, struct buf *ret_ways)
+{
+	page_begin(p, s->act.rq, rp, status, "Log in");
+	int r = login_ways(s->act.rq, &s->ways, ret_ways);
+	if (r < 0)
+		reply_errno(rp, r);
+	return r >= 0;
+}
+
 /* ---- the first step: who --------------------------------------------------------------------- */
 
 static void put_error(struct page *p, const char *why)
@@ -73,12 +83,8 @@ static void ask_name(struct step *s, struct reply *rp, int status, const char *w
 	_cleanup_buf_ struct buf ways = BUF_INIT(HTML_MAX / 4);
 	_cleanup_page_ struct page p = {0};
 
-	page_begin(&p, s->act.rq, rp, status, "Log in");
-	int r = login_ways(s->act.rq, &s->ways, &ways);
-	if (r < 0) {
-		reply_errno(rp, r);
+	if (!ask_begin(s, rp, status, &p, &ways))
 		return;
-	}
 	put_error(&p, why);
 	buf_add(&p.body, ways.data, ways.len);
 	if (ways.len)
@@ -132,12 +138,8 @@ static void ask_password(struct step *s, struct reply *rp, int status, const cha
 	_cleanup_buf_ struct buf ways = BUF_INIT(HTML_MAX / 4);
 	_cleanup_page_ struct page p = {0};
 
-	page_begin(&p, s->act.rq, rp, status, "Log in");
-	int r = login_ways(s->act.rq, &s->ways, &ways);
-	if (r < 0) {
-		reply_errno(rp, r);
+	if (!ask_begin(s, rp, status, &p, &ways))
 		return;
-	}
 	put_error(&p, why);
 	page_form(&p, "/login");
 	page_hidden(&p, "return", s->ways.path);
@@ -187,18 +189,13 @@ struct browser_act {
 static int password_open(struct tx *t, struct login *l)
 {
 	struct browser_act *b = (struct browser_act *)l;
-	struct request as = *l->act.rq;
-	int r;
+	struct request as = request_as(l->act.rq, l->user.id, l->user.username);
 
 	b->opened = (struct browser_login){.user = l->user.id, .auth_at = as.now};
-	r = browser_open(t, l->act.rq, &b->opened);
-	as.who = (struct principal){.kind = PRINCIPAL_USER, .id = l->user.id};
-	snprintf(as.who.name, sizeof(as.who.name), "%s", l->user.username);
-	if (r == 0)
-		r = audit_object(t, &as, "browser.open", "user", l->user.username,
-		    json_pack("{ss}", "how", "password"));
-	explicit_bzero(&as.browser, sizeof(as.browser));
-	return r;
+	int r = browser_open(t, l->act.rq, &b->opened);
+	return r ? r
+		 : audit_object(t, &as, "browser.open", "user", l->user.username,
+		       json_pack("{ss}", "how", "password"));
 }
 
 struct enforced_act {

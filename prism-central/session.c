@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include "audit.h"
 #include "base/encode.h"
@@ -102,11 +101,9 @@ static int load_tx(struct tx *t, void *arg)
 	n = rows_next(r);
 	if (n <= 0)
 		return n < 0 ? n : -EACCES;
-	l->who.kind = PRINCIPAL_USER;
+	l->who = principal_user(row_int(r, 1), row_text(r, 3));
 	l->who.credential = row_int(r, 0);
-	l->who.id = row_int(r, 1);
 	l->who.identity = row_int(r, 2);
-	row_copy(r, 3, l->who.name, sizeof(l->who.name));
 	return 0;
 }
 
@@ -134,12 +131,10 @@ int session_holds(struct tx *t, const struct principal *who, int64_t now)
 static int session_open(
     struct tx *t, struct act *a, const struct user *u, const char *how, struct session_token *ret)
 {
-	struct request as = *a->rq;
+	struct request as = request_as(a->rq, u->id, u->username);
 	int r = session_create(t, a->rq, u->id, how, 0, ret);
 	if (r < 0)
 		return r;
-	as.who = (struct principal){.kind = PRINCIPAL_USER, .id = u->id};
-	snprintf(as.who.name, sizeof(as.who.name), "%s", u->username);
 	r = audit_object(
 	    t, &as, "session.open", "user", u->username, json_pack("{ss}", "how", how));
 	a->json = session_json(ret, u);
