@@ -87,10 +87,9 @@ int api_open_server(struct cli *c, const char *url, const char *pin, const char 
 	return api_open_by(c, url, config_proxy(c, url), pin, ca_file);
 }
 
-int api_open(struct cli *c)
+int api_chosen_url(struct cli *c, char *url, size_t size)
 {
 	const char *given = args_get(c->args, "server");
-	char url[sizeof(c->server)];
 	int r = config_open(c);
 
 	if (r)
@@ -98,12 +97,24 @@ int api_open(struct cli *c)
 	if (!given)
 		given = config_current(c);
 	if (!given)
+		url[0] = '\0';
+	else if (config_url(given, url, size))
+		return cli_fail(c, STATUS_USAGE, "BAD_SERVER", "Use https://HOST[:PORT].",
+		    "%s is not the address of a service.", given);
+	return STATUS_OK;
+}
+
+int api_open(struct cli *c)
+{
+	char url[sizeof(c->server)];
+	int r = api_chosen_url(c, url, sizeof(url));
+
+	if (r)
+		return r;
+	if (!url[0])
 		return cli_fail(c, STATUS_NO_LOGIN, "NOT_LOGGED_IN",
 		    "Run: prism login --server URL, or accept an invitation",
 		    "No Prism service is known here yet.");
-	if (config_url(given, url, sizeof(url)))
-		return cli_fail(c, STATUS_USAGE, "BAD_SERVER", "Use https://HOST[:PORT].",
-		    "%s is not the address of a service.", given);
 	return api_open_server(c, url, NULL, NULL);
 }
 

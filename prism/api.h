@@ -10,7 +10,10 @@
 #include "base/buf.h"
 #include "cli.h"
 
-/* Choose the service (--server, else the current one) and prepare to talk to it. */
+/* The service to talk to: --server, else the current one. "": neither is there. */
+int api_chosen_url(struct cli *c, char *url, size_t size);
+
+/* Choose the service as above and prepare to talk to it. */
 int api_open(struct cli *c);
 
 /*

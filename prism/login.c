@@ -39,21 +39,15 @@ static const char *chosen_proxy(const struct cli *c, const char *url)
 /* Where to log in: --server, else the current service. */
 static int login_open(struct cli *c, char *url, size_t size)
 {
-	const char *given = args_get(c->args, "server");
 	_cleanup_free_ char *ca_file = NULL;
-	int r = config_open(c);
+	int r = api_chosen_url(c, url, size);
 
 	if (r)
 		return r;
-	if (!given)
-		given = config_current(c);
-	if (!given)
+	if (!url[0])
 		return cli_fail(c, STATUS_USAGE, "NO_SERVER",
 		    "Run: prism login --server https://HOST",
 		    "No Prism service is known here yet.");
-	if (config_url(given, url, size))
-		return cli_fail(c, STATUS_USAGE, "BAD_SERVER", "Use https://HOST[:PORT].",
-		    "%s is not the address of a service.", given);
 	r = api_given_ca_file(c, &ca_file);
 	if (!r)
 		r = api_open_by(c, url, chosen_proxy(c, url), given_pin(c), ca_file);
