@@ -6,6 +6,7 @@
 #include "base/encode.h"
 #include "operation.h"
 #include "shape.h"
+#include "signer.h"
 
 static int get_expected(
     const json_t *in, const struct parties *p, struct fault *f, struct expected *e)
@@ -119,6 +120,8 @@ static int consume(struct parties *p, const struct buf *xml, const struct expect
 		rc = fault_set(f, FAULT_UNSIGNED, NULL);
 	if (rc == 0)
 		rc = verify(p, xml, f);
+	if (rc < 0 && f->code == FAULT_BAD_SIGNATURE)
+		rc = signer_fault(&outer, p->idp.pem, f);
 	if (rc == 0)
 		rc = verified(p, &outer, f, &assertion);
 	return rc < 0 ? rc : claims_read(assertion, e, f, ret_answer);

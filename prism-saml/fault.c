@@ -35,6 +35,10 @@ static const struct {
 						"is, and for encryption AES with RSA-OAEP."},
     [FAULT_BAD_SIGNATURE] = {"bad_signature",
 	"The signature is not by the connection's certificate, or something was changed."},
+    [FAULT_UNKNOWN_CERTIFICATE] = {"unknown_certificate",
+	"Signed by a certificate that the connection does not have. If it is the provider's new "
+	"one, "
+	"add it beside the other."},
     [FAULT_DECRYPTION] = {"decryption", "The assertion is encrypted, and not for our key."},
     [FAULT_ENCRYPTED_PART] = {"encrypted_part",
 	"Parts of the assertion are encrypted. Have the provider encrypt the whole assertion, or "

@@ -29,6 +29,7 @@ const char *operation_string(const json_t *in, const char *name, struct fault *f
 
 struct party {
 	const char *entity_id, *address, *pem, *key; /* of the JSON; key NULL: theirs */
+	const char *next_pem, *other_key;	     /* NULL: none */
 };
 
 /* "sp" (with or without its key) and "idp" of a request. 0, or -EBADMSG: FAULT_PROTOCOL. */

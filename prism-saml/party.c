@@ -47,6 +47,8 @@ int party_sp(const json_t *in, bool with_key, struct fault *f, struct party *ret
 	p.address = operation_string(o, "acs", f);
 	p.pem = operation_string(o, "certificate", f);
 	p.key = with_key ? operation_string(o, "key", f) : NULL;
+	p.next_pem = json_string_value(json_object_get(o, "next_certificate"));
+	p.other_key = with_key ? json_string_value(json_object_get(o, "other_key")) : NULL;
 	if (!p.entity_id || !p.address || !p.pem || (with_key && !p.key))
 		return -EBADMSG;
 	*ret = p;
@@ -151,6 +153,8 @@ int party_sp_xml(const struct party *sp, struct fault *f, char **ret)
 	    "<md:SPSSODescriptor AuthnRequestsSigned=\"true\" WantAssertionsSigned=\"true\" "
 	    "protocolSupportEnumeration=\"" NS_PROTOCOL "\">");
 	rc = put_certificates(&b, sp->pem, "signing");
+	if (rc == 0 && sp->next_pem)
+		rc = put_certificates(&b, sp->next_pem, "signing");
 	if (rc == 0)
 		rc = put_certificates(&b, sp->pem, "encryption");
 	buf_add_str(&b, "<md:NameIDFormat>urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
@@ -186,6 +190,9 @@ static int open_lasso(struct parties *p, const char *ours, const char *theirs, s
 {
 	p->server = lasso_server_new_from_buffers(ours, p->sp.key, NULL, p->sp.pem);
 	if (!p->server)
+		return fault_set(f, FAULT_CONFIGURATION, NULL);
+	if (p->sp.other_key &&
+	    lasso_server_set_encryption_private_key(p->server, p->sp.other_key) != 0)
 		return fault_set(f, FAULT_CONFIGURATION, NULL);
 	p->server->signature_method = LASSO_SIGNATURE_METHOD_RSA_SHA256;
 	if (lasso_server_add_provider_from_buffer(

@@ -12,6 +12,8 @@
  * answer.
  *
  *	"sp": {"entity_id", "acs", "key", "certificate"}		ours; PEM
+ *		and, while they change, "next_certificate", which only the metadata name beside
+ *		the other, and "other_key", which only opens what was encrypted for it
  *	"idp": {"entity_id", "entry_point", "certificates"}		theirs; PEM, one or more
  *
  * {"operation": "authn", "sp", "idp", "relay_state", "force_authn": bool}
@@ -49,6 +51,8 @@
  *	misplaced_signature	a signature stands where none belongs, or covers something else
  *	weak_algorithm		a method of signing or encrypting that is not, or no longer, good
  *	bad_signature		it is not the configured key's, or something was changed
+ *	unknown_certificate	nor does the signature claim to be: the value is the SHA-256 of the
+ *				certificate that it names
  *	decryption		it is encrypted, and not for our key
  *	encrypted_part		an encrypted name or attribute inside the assertion
  *	wrong_issuer, wrong_destination, wrong_recipient, wrong_audience

@@ -108,6 +108,52 @@ def what_is_read(w, tap):
     tap.say(a.get("fault") == "wrong_issuer", "I3.2 another connection's response is refused", a)
 
 
+def fingerprint(path):
+    done = subprocess.run(["openssl", "x509", "-in", path, "-noout", "-fingerprint", "-sha256"], check=True,
+                          capture_output=True)
+    return done.stdout.decode().strip().rpartition("=")[2]
+
+
+def which_certificate(w, tap):
+    """Whose signature it is not: what the provider's administrator can compare."""
+    a = w.consume(w.mint("foreign-key"))
+    tap.say(a.get("value") == fingerprint(w.file("other.crt")), "I3.2 the certificate that signed is named", a)
+    now = int(time.time())
+    q = w.request("consume", response=w.mint("foreign-key"), request_id="_req", now=now)
+    q["idp"]["certificates"] += read(w.file("other.crt"))
+    tap.say("fault" not in w.ask(q), "I3.2 and once it is configured, its signature counts")
+    good = mint.base64.b64decode(w.mint("foreign-key")).decode()
+    start, end = good.index("<ds:X509Certificate>") + 20, good.index("</ds:X509Certificate>")
+    for name, text, word in (("nothing", "", "bad_signature"), ("no base64", "?", "bad_signature"),
+                             ("no certificate", "AAAA", "unknown_certificate"),
+                             ("much too much", "A" * 60000, "bad_signature")):
+        a = w.consume(mint.base64.b64encode((good[:start] + text + good[end:]).encode()).decode())
+        tap.say(a.get("fault") == word, "I3.2 %s in its place: %s" % (name, word), a)
+
+
+def our_next_key(w, tap):
+    """While our key changes: both in the metadata, and what was encrypted for the other is opened."""
+    pem = "".join(read(w.file("sp.crt")).splitlines()[1:-1])
+    other = "".join(read(w.file("other.crt")).splitlines()[1:-1])
+    q = w.request("metadata")
+    q["sp"]["next_certificate"] = read(w.file("other.crt"))
+    uses = [(k.getAttribute("use"), "other" if other in k.toxml() else "sp" if pem in k.toxml() else "?")
+            for k in xml_dom(w.ask(q)["xml"]).getElementsByTagName("md:KeyDescriptor")]
+    tap.say(uses == [("signing", "sp"), ("signing", "other"), ("encryption", "sp")],
+            "S3.17 our next certificate is published beside the present one, to verify by only", uses)
+    for case in ("good-encrypted", "good-encrypted-cbc"):
+        q = w.request("consume", response=w.mint(case, sp_cert=w.file("other.crt")), request_id="_req", now=int(time.time()))
+        a = w.ask(q)
+        tap.say(a.get("fault") == "decryption", "I3.2 what was encrypted for another key is not opened: " + case, a)
+        q["sp"]["other_key"] = read(w.file("other.key"))
+        a = w.ask(q)
+        tap.say("fault" not in a, "I3.2 unless that is our other key", a)
+        q["response"] = w.mint(case)
+        tap.say("fault" not in w.ask(q), "I3.2 beside which our first still opens what is its")
+    q["sp"]["other_key"] = "no key"
+    tap.say(w.ask(q).get("fault") == "configuration", "I3.2 another key that is none is refused")
+
+
 def configuration(w, tap):
     for name, args in (("small", ["rsa:1024"]), ("curve", ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"])):
         subprocess.run(["openssl", "req", "-x509", "-nodes", "-keyout", w.file(name + ".key"), "-out",
@@ -209,7 +255,7 @@ def figures(w):
 def main():
     w, tap = World(sys.argv[1], sys.argv[2]), Tap()
     every_case(w, tap)
-    for part in (what_is_read, configuration, requests, metadata, protocol):
+    for part in (what_is_read, which_certificate, our_next_key, configuration, requests, metadata, protocol):
         part(w, tap)
     figures(w)
     print("1..%d" % tap.n)

@@ -347,9 +347,9 @@ def comment_added_later(m):
 # ---- signatures -------------------------------------------------------------------------------
 
 change("unsigned", "unsigned", sign_assertion=False)
-change("bad_signature", "foreign-key", key=lambda m: m.p["other_key"], cert=lambda m: m.p["other_cert"])
-change("bad_signature", "foreign-key-response", key=lambda m: m.p["other_key"], cert=lambda m: m.p["other_cert"],
-       sign_assertion=False, sign_response=True)
+change("unknown_certificate", "foreign-key", key=lambda m: m.p["other_key"], cert=lambda m: m.p["other_cert"])
+change("unknown_certificate", "foreign-key-response", key=lambda m: m.p["other_key"],
+       cert=lambda m: m.p["other_cert"], sign_assertion=False, sign_response=True)
 change("bad_signature", "attackers-key-value", key=lambda m: m.p["other_key"], cert=lambda m: m.p["other_cert"],
        key_info="<ds:KeyValue/>")
 change("weak_algorithm", "sha1", method=DSIG + "rsa-sha1", digest=DSIG + "sha1")
@@ -383,7 +383,7 @@ def tampered_assertion_in_signed_response(m):
     return m.build().replace(m.subject, "victim")
 
 
-@case("bad_signature")
+@case("unknown_certificate")
 def good_response_signature_bad_assertion_signature(m):
     m.key, m.cert = m.p["other_key"], m.p["other_cert"]
     inside = m.signed_assertion()
@@ -391,7 +391,7 @@ def good_response_signature_bad_assertion_signature(m):
     return m.sign(m.response(inside), "Response")
 
 
-@case("bad_signature")
+@case("unknown_certificate")
 def bad_response_signature_good_assertion_signature(m):
     inside = m.signed_assertion()
     m.key, m.cert, m.sign_response = m.p["other_key"], m.p["other_cert"], True
