@@ -121,7 +121,7 @@ lines "$two"
 [ "$(helper check)" = 600 ] && central_run; tap $? "S3.19 without the old key all is read, and the service starts"
 
 # Another data key. The test's own table is not among the program's, so only an organization without
-# values is given one here; t_secrets.c has the values.
+# values is given one here; t_secrets_rotation.c has the values.
 run secrets rotate --data nobody
 [ "$status" = 1 ] && has "$err" "there is no organization nobody"; tap $? "S3.19 rotate --data wants an organization"
 run secrets rotate --data default
