@@ -5,14 +5,24 @@
 #include "api/logout_token.h"
 #include "base/clock.h"
 #include "host_feed.h"
+#include "oauth.h"
 #include "oidc.h"
 #include "sso_share.h"
 
 static const char sql_by_subject[] = "SELECT id FROM sso_identities WHERE connection_id = $1"
 				     " AND issuer = $2 AND subject = $3";
+/*
+ * Rows of browsers that were logged out here stay for a month after their end, longer than what was
+ * opened by them. Such a one leads to its owner while something of it is left: freshness, unless
+ * there was a login since in another session, or a session of the command line.
+ */
 static const char sql_by_sid[] =
     "SELECT DISTINCT i.id FROM browser_sessions b JOIN sso_identities i ON i.id = b.identity_id"
-    " WHERE i.connection_id = $1 AND b.provider_sid = $2 AND b.revoked_at = 0 LIMIT 8";
+    " WHERE i.connection_id = $1 AND b.provider_sid = $2 AND (b.revoked_at = 0"
+    " OR (i.auth_at > 0 AND NOT EXISTS (SELECT 1 FROM browser_sessions n WHERE n.identity_id = i.id"
+    " AND n.id > b.id AND n.provider_sid <> b.provider_sid))"
+    " OR EXISTS (SELECT 1 FROM sessions s WHERE s.identity_id = i.id AND s.revoked_at = 0"
+    " AND s.expires_at > $3 AND s.created_at BETWEEN b.created_at AND b.revoked_at + $4)) LIMIT 8";
 
 #define ENDED_MAX 8
 
@@ -38,7 +48,8 @@ static int identities_of(
 	size_t n = 0;
 	int r = l->token.subject ? tx_query(t, sql_by_subject, "iss", &rows, l->c.id, l->c.issuer,
 				       l->token.subject)
-				 : tx_query(t, sql_by_sid, "is", &rows, l->c.id, l->token.sid);
+				 : tx_query(t, sql_by_sid, "isii", &rows, l->c.id, l->token.sid,
+				       l->rq->now, (int64_t)DEVICE_SECONDS);
 
 	if (r < 0)
 		return r;
@@ -52,7 +63,7 @@ static int identities_of(
 
 /*
  * Who is named by the subject, is ended altogether: a provider that shuts somebody out says so in
- * no other way. A session of the provider leads to its owner while we know a browser of it.
+ * no other way. So is who owns a browser of the provider's session that is named alone.
  */
 static int logout_tx(struct tx *t, void *arg)
 {
