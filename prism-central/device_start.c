@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "central.h"
+#include "host_audit.h"
 #include "ratelimit.h"
 
 struct start {
@@ -182,12 +183,12 @@ static int person_find(struct tx *t, struct start *s)
 	return one_int(t, sql_person, s->rq->who.id, s->username, &s->user);
 }
 
-/* Anybody can ask for a code of the command line, and no event is ever dropped from the audit. */
+/* Anybody can ask for a code of the command line, and the audit keeps every event for ever. */
 static int start_audit(struct tx *t, const struct start *s)
 {
 	if (!s->host)
 		return 0;
-	return audit_object(t, s->rq, "device.begin", "user", s->username,
+	return host_audit(t, s->rq, "device.begin", "user", s->username,
 	    json_pack("{ss, ss, ss}", "host", s->rq->who.name, "service", s->service, "origin",
 		s->origin));
 }

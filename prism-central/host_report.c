@@ -7,6 +7,8 @@
 #include "host.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "audit.h"
@@ -19,6 +21,7 @@
 #include "host_feed.h"
 #include "host_local.h"
 #include "host_name.h"
+#include "ratelimit.h"
 
 #define REPORT_MAX (64u << 10)
 
@@ -170,6 +173,22 @@ static int host_differs(struct tx *t, const struct report *p)
 	return 0;
 }
 
+/*
+ * The audit keeps each change of where a host is reached and by which keys, and none must happen
+ * without: so there may not be many. A report after this one brings it again.
+ */
+static bool change_affords(const struct request *rq)
+{
+	char key[24];
+
+	snprintf(key, sizeof(key), "%" PRId64, rq->who.id);
+	unsigned wait = ratelimit_take(RATELIMIT_HOST_CHANGE, key);
+	if (wait)
+		log_event(LOG_LEVEL_WARN, "host-change-refused", "host", "%s", rq->who.name,
+		    "again_s", "%u", wait, NULL);
+	return wait == 0;
+}
+
 static const char sql_store[] =
     "UPDATE hosts SET report = $1, reported_at = $2, last_seen = $2 WHERE id = $3";
 static const char sql_reach[] =
@@ -184,7 +203,7 @@ static int host_store(struct tx *t, const struct report *p)
 	if (differs < 0)
 		return differs;
 	int r = tx_exec(t, sql_store, "sii", p->text, rq->now, rq->who.id);
-	if (r < 0 || !differs)
+	if (r < 0 || !differs || !change_affords(rq))
 		return r;
 	r = tx_exec(t, sql_reach, "sssi", p->hostname, p->address, p->ssh_host_keys, rq->who.id);
 	if (r < 0)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include "central.h"
+#include "host_audit.h"
 
 static const char sql_session[] =
     "SELECT s.id, u.id, u.username FROM sessions s JOIN users u ON u.id = s.user_id"
@@ -76,7 +77,7 @@ static int end_tx(struct tx *t, void *arg)
 		return r == -ENOENT ? 0 : r;
 	r = tx_exec(t, sql_end, "ii", d->id, now);
 	return r < 0 ? r
-		     : audit_object(t, e->rq, "device.end", "user", d->username,
+		     : host_audit(t, e->rq, "device.end", "user", d->username,
 			   json_pack("{ss, ss, ss}", "host", e->rq->who.name, "service", d->service,
 			       "origin", d->origin));
 }

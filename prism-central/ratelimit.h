@@ -26,6 +26,9 @@ enum ratelimit {
 	RATELIMIT_CODE_USER,	/* the same by one person: what bounds whoever guesses */
 	RATELIMIT_DEVICE_PEER,	/* device codes of the command line, from one address */
 	RATELIMIT_DEVICE_LOGIN, /* of a host, for one username from one origin */
+	RATELIMIT_HOST_NOTED,	/* of what a host begins, those that the audit log gets */
+	RATELIMIT_HOST_CEILING, /* and says that there were more */
+	RATELIMIT_HOST_CHANGE,	/* other names, addresses and keys of one host */
 	RATELIMIT_OAUTH_PEER, /* refused codes and tokens at the token endpoint, from one address */
 	RATELIMIT_SSO_START,  /* logins begun at a provider and not ended well, from one address */
 	RATELIMIT_SSO_PEER,   /* answers of providers that were refused, from one address */
