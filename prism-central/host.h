@@ -10,6 +10,12 @@
 int host_principal_load(struct request *rq, const char *bearer);
 
 /*
+ * Why a host refuses this person, by its report as it is kept (NULL: none), as the host has said
+ * it. Owned by the caller; NULL: it does not.
+ */
+char *host_report_refusal(const char *report, const char *username, int64_t uid);
+
+/*
  * Handlers, for routes.c. Method, path, permission, scope that each expects:
  *	host_token_create	POST projects/{}/host-tokens	hosts:enrol	SCOPE_PROJECT
  *	host_enrol		POST hosts/enrol		public

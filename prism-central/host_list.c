@@ -61,33 +61,12 @@ struct mine {
 	bool one;
 };
 
-/* Why the host refuses this person, by its latest report; NULL if it does not. Owned by "report".
- */
-static const char *refusal_of(const json_t *report, const char *username, const char *uid)
-{
-	const json_t *refusal;
-	size_t i;
-
-	json_array_foreach(json_object_get(report, "refused"), i, refusal)
-	{
-		const char *subject = json_string_value(json_object_get(refusal, "subject"));
-		const char *reason = json_string_value(json_object_get(refusal, "reason"));
-
-		if (subject && (strcmp(subject, username) == 0 || strcmp(subject, uid) == 0))
-			return reason ? reason : "refused";
-	}
-	return NULL;
-}
-
 /* What the host has of the person: {uid, gid, reason}, or null before it has taken them over. */
 static json_t *identity_json(struct rows *r)
 {
-	const char *text = row_text(r, 11), *username = row_text(r, 10);
-	json_auto_t *report = text ? json_loads(text, 0, NULL) : NULL;
-	char uid[24];
+	_cleanup_free_ char *why =
+	    host_report_refusal(row_text(r, 11), row_text(r, 10), row_int(r, 9));
 
-	snprintf(uid, sizeof(uid), "%lld", (long long)row_int(r, 9));
-	const char *why = refusal_of(report, username ? username : "", uid);
 	if (why)
 		return json_pack("{s:n, s:n, s:s}", "uid", "gid", "reason", why);
 	if (!row_int(r, 8))

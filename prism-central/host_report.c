@@ -148,6 +148,27 @@ static const char *report_read(struct request *rq, struct report *p)
 	return NULL;
 }
 
+/* ---- what was kept --------------------------------------------------------------------------- */
+
+char *host_report_refusal(const char *report, const char *username, int64_t uid)
+{
+	json_auto_t *kept_report = report ? json_loads(report, 0, NULL) : NULL;
+	const json_t *refusal;
+	char number[24];
+	size_t i;
+
+	snprintf(number, sizeof(number), "%" PRId64, uid);
+	json_array_foreach(json_object_get(kept_report, "refused"), i, refusal)
+	{
+		const char *subject = json_string_value(json_object_get(refusal, "subject"));
+		const char *reason = json_string_value(json_object_get(refusal, "reason"));
+
+		if (subject && (strcmp(subject, username) == 0 || strcmp(subject, number) == 0))
+			return strdup(reason ? reason : "refused");
+	}
+	return NULL;
+}
+
 /* ---- the transaction ------------------------------------------------------------------------- */
 
 static const char sql_host[] = "SELECT hostname, address, ssh_host_keys FROM hosts"

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include "base/attr.h"
 #include "feed/feed.h"
+#include "host.h"
 #include "sshkey_hosts.h"
 
 static const char sql_hosts[] =
     "SELECT h.name, p.slug, COALESCE(ha.revision, 0), CASE WHEN ha.epoch = f.epoch"
-    " AND ha.revision >= fr.revision THEN 1 ELSE 0 END FROM memberships m"
+    " AND ha.revision >= fr.revision THEN 1 ELSE 0 END, h.report, u.username, u.uid"
+    " FROM memberships m"
     " JOIN users u ON u.id = m.user_id JOIN projects p ON p.id = m.project_id"
     " JOIN feeds f ON f.project_id = p.id"
     " JOIN feed_records fr ON fr.project_id = p.id AND fr.type = $3 AND fr.subject = u.uid"
@@ -22,9 +25,12 @@ static int hosts_read(struct tx *t, int64_t user, int64_t now, json_t *into)
 	if (n < 0)
 		return n;
 	while ((n = rows_next(r)) > 0) {
-		json_t *host = json_pack("{ss, ss, sI, sb}", "host", row_text(r, 0), "project",
-		    row_text(r, 1), "revision_applied", (json_int_t)row_int(r, 2), "present",
-		    (int)row_int(r, 3));
+		_cleanup_free_ char *why =
+		    host_report_refusal(row_text(r, 4), row_text(r, 5), row_int(r, 6));
+		bool applied = row_int(r, 3);
+		json_t *host = json_pack("{ss, ss, sI, sb, sb, ss?}", "host", row_text(r, 0),
+		    "project", row_text(r, 1), "revision_applied", (json_int_t)row_int(r, 2),
+		    "applied", (int)applied, "present", (int)(applied && !why), "reason", why);
 		if (json_array_append_new(into, host) < 0)
 			return -ENOMEM;
 	}

@@ -79,7 +79,13 @@ static const char *host_name(const json_t *h)
 	return *name ? name : text_of(h, "name");
 }
 
-void sshkey_hosts_table(const json_t *hosts, const char *present)
+static bool host_applied(const json_t *h)
+{
+	return json_is_true(json_object_get(h, "applied"));
+}
+
+/* "refusals": a host that refuses the person is told from those that have the key. */
+static void hosts_table(const json_t *hosts, const char *applied, bool refusals)
 {
 	_cleanup_(out_table_free) struct out_table t = {0};
 	const json_t *h;
@@ -88,20 +94,25 @@ void sshkey_hosts_table(const json_t *hosts, const char *present)
 	json_array_foreach(hosts, i, h)
 	{
 		char revision[40];
+		const char *why = refusals ? text_of(h, "reason") : "";
+		const char *what = host_applied(h) ? applied : "Not yet";
 
 		snprintf(revision, sizeof(revision), "revision %lld",
 		    (long long)int_of(h, "revision_applied"));
-		out_table_add(
-		    &t, (const char *[]){"  ", host_name(h), text_of(h, "project"),
-			    json_is_true(json_object_get(h, "present")) ? present : "Not yet",
-			    revision, NULL});
+		out_table_add(&t, (const char *[]){"  ", host_name(h), text_of(h, "project"),
+				      *why ? "Refused" : what, revision, why, NULL});
 	}
 	out_table_print(&t);
 }
 
 void sshkey_hosts_print(const json_t *key)
 {
-	sshkey_hosts_table(json_object_get(key, "hosts"), "Present");
+	hosts_table(json_object_get(key, "hosts"), "Present", true);
+}
+
+void sshkey_hosts_told(const json_t *hosts)
+{
+	hosts_table(hosts, "Applied", false);
 }
 
 bool sshkey_everywhere(const json_t *key)
@@ -111,7 +122,7 @@ bool sshkey_everywhere(const json_t *key)
 
 	json_array_foreach(json_object_get(key, "hosts"), i, h)
 	{
-		if (!json_is_true(json_object_get(h, "present")))
+		if (!host_applied(h))
 			return false;
 	}
 	return true;

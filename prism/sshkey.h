@@ -24,8 +24,8 @@ int sshkey_register(struct cli *c, const char *path, const char *origin, json_t 
 /* "KEY on HOST" lines: one row for each host of the key. */
 void sshkey_hosts_print(const json_t *key);
 
-/* The same for an array of hosts, with a word for those that have what the service has. */
-void sshkey_hosts_table(const json_t *hosts, const char *present);
+/* The same for an array of hosts, after a key has gone: whether they have heard of it. */
+void sshkey_hosts_told(const json_t *hosts);
 
 /* --grace in seconds; *grace is left as it is when it was not given. */
 int sshkey_grace(struct cli *c, int64_t *grace);
@@ -33,7 +33,7 @@ int sshkey_grace(struct cli *c, int64_t *grace);
 /* The command "user ssh-key revoke". */
 int sshkey_revoke(struct cli *c);
 
-/* Every host of the key has it. */
+/* Every host of the key has it, though it may refuse the person. */
 bool sshkey_everywhere(const json_t *key);
 
 /* Until every host has the key, or "limit" seconds have passed. *ret: the key as last seen. */

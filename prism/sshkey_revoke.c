@@ -109,7 +109,7 @@ static void revocation_print(struct cli *c, const struct revocation *o)
 		out_deadline(c->now + o->grace, c->now, until, sizeof(until));
 	out_title(ICON_DONE, o->grace ? "SSH Key Retired" : "SSH Key Revoked");
 	out_fields((struct out_field[]){{"Fingerprint", o->fingerprint}, {"Ends", until}}, 2);
-	sshkey_hosts_table(o->hosts, "Applied");
+	sshkey_hosts_told(o->hosts);
 	if (o->here)
 		out_printf("\nFor a new key on this machine: prism user provision --fix-keys\n");
 }

@@ -109,6 +109,17 @@ TEST("S1.23 ssh-key status says on which host a key has arrived")
 	EXPECT_INT(present(), 0);
 	sql("UPDATE host_applied SET revision = revision + 1");
 	EXPECT_INT(present(), 1);
+	/* what the host refuses for a reason of its own is not there, whatever it has applied */
+	sql("UPDATE hosts SET report ="
+	    " '{\"refused\":[{\"subject\":\"chiefs\",\"reason\":\"x\"}]}'");
+	EXPECT_INT(present(), 1);
+	sql("UPDATE hosts SET report = '{\"refused\":[{\"subject\":\"chief\"}]}'");
+	EXPECT_INT(present(), 0);
+	sql("UPDATE hosts SET report = '{\"refused\":[{\"subject\":\"' ||"
+	    " (SELECT uid FROM users WHERE username = 'chief') || '\"}]}'");
+	EXPECT_INT(present(), 0);
+	sql("UPDATE hosts SET report = '{'");
+	EXPECT_INT(present(), 1);
 	sql("UPDATE host_applied SET epoch = epoch + 1");
 	EXPECT_INT(present(), 0);
 	sql("UPDATE hosts SET state = 'removed'");

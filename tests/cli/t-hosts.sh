@@ -106,6 +106,14 @@ ids=$(sed -n 's/^UID.GID: *//p' <<<"$out")
 [ "$status" = 0 ] && grep -qE "^ws1 +$ids +Same +Seen just now$" <<<"$out" && ! has "$out" mismatch
 tap $? "S1.23 user status: UID and GID here, and beside them each workstation's"
 host ws2 report "$(revision)" alice "a local account has this uid"
+run as alice prism user ssh-key status
+[ "$status" = 0 ] && grep -qE "^ *ws2 +lab +Refused +revision [0-9]+ +a local account has this uid$" <<<"$out" &&
+	grep -qE "^ *ws1 +lab +Present +revision [0-9]+$" <<<"$out"
+tap $? "S1.23 ssh-key status: a workstation that refuses the person, and why"
+run as alice prism user ssh-key status --json
+[ "$(jq -c '.[0].hosts[] | [.host, .applied, .present, .reason]' <<<"$out" | sort | tr '\n' ' ')" = \
+	'["ws1",true,true,null] ["ws2",true,false,"a local account has this uid"] ' ]
+tap $? "S1.23 the same as JSON"
 run as alice prism user status
 [ "$status" = 0 ] && grep -qE "^ws2 +- +Refused +Seen just now +a local account has this uid$" <<<"$out" &&
 	has "$out" "UID/GID mismatch: ask the administrator"
