@@ -33,7 +33,8 @@ void compiled_release(struct compiled *c)
 	memset(c, 0, sizeof(*c));
 }
 
-static int write_one(int dirfd, const char *tmp, size_t i, const struct compiled *c, int64_t gid)
+static int write_one(
+    int dirfd, const char *tmp, size_t i, const struct snap_survey *survey, int64_t gid)
 {
 	if (unlinkat(dirfd, tmp, 0) < 0 && errno != ENOENT)
 		return -errno;
@@ -43,7 +44,7 @@ static int write_one(int dirfd, const char *tmp, size_t i, const struct compiled
 	if (fd < 0)
 		return -errno;
 	fault_point("publish.created");
-	int rc = snap_write(fd, files[i].kind, &c->source);
+	int rc = snap_write_surveyed(fd, files[i].kind, survey);
 
 	if (rc < 0)
 		return rc;
@@ -55,32 +56,46 @@ static int write_one(int dirfd, const char *tmp, size_t i, const struct compiled
 	return fchmod(fd, mode) < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
+static int publish_one(int dirfd, size_t i, const struct snap_survey *survey, int64_t keys_gid)
+{
+	char tmp[64];
+
+	snprintf(tmp, sizeof(tmp), ".%s.new", files[i].name);
+	int rc = write_one(dirfd, tmp, i, survey, keys_gid);
+
+	fault_point("publish.complete");
+	if (rc == 0)
+		rc = snap_publish(dirfd, tmp, files[i].name);
+	if (rc < 0)
+		unlinkat(dirfd, tmp, 0);
+	return rc;
+}
+
+static void survey_freep(struct snap_survey **s)
+{
+	snap_survey_free(*s);
+}
+
 int compiled_publish(
     const struct compiled *c, const char *dir, int64_t keys_gid, uint64_t *identity)
 {
+	_cleanup_(survey_freep) struct snap_survey *survey = NULL;
 	_cleanup_close_ int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
 	if (dirfd < 0)
 		return -errno;
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		char tmp[64];
+	int rc = snap_survey_new(&c->source, &survey);
 
+	for (size_t i = 0; rc == 0 && i < ARRAY_SIZE(files); i++) {
 		if (files[i].kind == SNAP_IDENTITY && *identity == c->identity)
 			continue;
-		snprintf(tmp, sizeof(tmp), ".%s.new", files[i].name);
-		int rc = write_one(dirfd, tmp, i, c, keys_gid);
-
-		fault_point("publish.complete");
+		rc = publish_one(dirfd, i, survey, keys_gid);
 		if (rc == 0)
-			rc = snap_publish(dirfd, tmp, files[i].name);
-		if (rc < 0) {
-			unlinkat(dirfd, tmp, 0);
-			return rc;
-		}
-		fault_point("publish.renamed");
+			fault_point("publish.renamed");
 	}
-	*identity = c->identity;
-	return 0;
+	if (rc == 0)
+		*identity = c->identity;
+	return rc;
 }
 
 int compiled_recover(const char *dir, uint64_t *ret_generation)

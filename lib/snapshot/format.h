@@ -268,32 +268,48 @@ static inline uint64_t snap_hash_id(uint32_t id)
 
 /*
  * Checksum: four lanes of 16 bytes a round; what is left goes into zero-padded blocks. A changed
- * bit stays unseen with a chance of about 2^-64.
+ * bit stays unseen with a chance of about 2^-64. snap_sum() is all of it; who has the bytes piece
+ * by piece begins, adds whole blocks of SNAP_ALIGN bytes, and ends with the number of all bytes.
  */
+struct snap_lanes {
+	uint64_t h0, h1, h2, h3;
+};
+
+static inline struct snap_lanes snap_sum_begin(uint64_t key)
+{
+	return (struct snap_lanes){key ^ SNAP_K0, key ^ SNAP_K1, key ^ SNAP_K2, key ^ SNAP_K3};
+}
+
+static inline struct snap_lanes snap_sum_blocks(struct snap_lanes l, const void *data, size_t n)
+{
+	for (const uint8_t *p = data; n >= SNAP_ALIGN; p += SNAP_ALIGN, n -= SNAP_ALIGN) {
+		l.h0 = snap_fold(snap_bytes8(p) ^ l.h0, snap_bytes8(p + 8) ^ SNAP_K3) + SNAP_K0;
+		l.h1 =
+		    snap_fold(snap_bytes8(p + 16) ^ l.h1, snap_bytes8(p + 24) ^ SNAP_K0) + SNAP_K1;
+		l.h2 =
+		    snap_fold(snap_bytes8(p + 32) ^ l.h2, snap_bytes8(p + 40) ^ SNAP_K1) + SNAP_K2;
+		l.h3 =
+		    snap_fold(snap_bytes8(p + 48) ^ l.h3, snap_bytes8(p + 56) ^ SNAP_K2) + SNAP_K3;
+	}
+	return l;
+}
+
+static inline uint64_t snap_sum_end(struct snap_lanes l, uint64_t n)
+{
+	l.h0 = snap_fold(l.h0 ^ n, l.h1 ^ SNAP_K2);
+	return snap_fold(l.h0 ^ snap_fold(l.h2, l.h3 ^ SNAP_K1), SNAP_K0);
+}
+
 static inline uint64_t snap_sum(uint64_t key, const void *data, size_t n)
 {
-	const uint8_t *p = data;
-	uint64_t h0 = key ^ SNAP_K0, h1 = key ^ SNAP_K1, h2 = key ^ SNAP_K2, h3 = key ^ SNAP_K3;
-	uint8_t tail[64] = {0};
-	size_t left = n;
+	struct snap_lanes l = snap_sum_blocks(snap_sum_begin(key), data, n);
+	uint8_t tail[SNAP_ALIGN] = {0};
 
-	for (;;) {
-		if (left < 64) {
-			if (left == 0)
-				break;
-			memcpy(tail, p, left);
-			p = tail;
-			left = 64;
-		}
-		h0 = snap_fold(snap_bytes8(p) ^ h0, snap_bytes8(p + 8) ^ SNAP_K3) + SNAP_K0;
-		h1 = snap_fold(snap_bytes8(p + 16) ^ h1, snap_bytes8(p + 24) ^ SNAP_K0) + SNAP_K1;
-		h2 = snap_fold(snap_bytes8(p + 32) ^ h2, snap_bytes8(p + 40) ^ SNAP_K1) + SNAP_K2;
-		h3 = snap_fold(snap_bytes8(p + 48) ^ h3, snap_bytes8(p + 56) ^ SNAP_K2) + SNAP_K3;
-		p += 64;
-		left -= 64;
+	if (n % SNAP_ALIGN != 0) {
+		memcpy(tail, (const uint8_t *)data + (n - n % SNAP_ALIGN), n % SNAP_ALIGN);
+		l = snap_sum_blocks(l, tail, SNAP_ALIGN);
 	}
-	h0 = snap_fold(h0 ^ n, h1 ^ SNAP_K2);
-	return snap_fold(h0 ^ snap_fold(h2, h3 ^ SNAP_K1), SNAP_K0);
+	return snap_sum_end(l, n);
 }
 
 /* The key of one record's checksum: a record in another place, file or generation is no record. */

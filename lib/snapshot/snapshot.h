@@ -95,7 +95,8 @@ struct snap_user {
 /*
  * The whole of a generation. Users in any order; names and ids are unique, and no group has the
  * name or the id of a user (it would be that of the user's private group). "user" is asked for each
- * index several times and must give the same answer every time.
+ * index several times and must give the same answer every time; an answer need only hold until the
+ * next is asked for.
  *
  * A user in state SNAP_REFUSED is left out of the identity snapshot. The other two have it, so that
  * a refusal can be explained, but it is found by name only; its uid is not checked (another user
@@ -113,10 +114,23 @@ struct snap_source {
 };
 
 /*
- * Write one kind of snapshot to fd (an empty regular file opened for reading and writing) and
- * fsync it. Peak memory: the file's size and a little. Returns 0 or -errno; -EINVAL for input that
- * breaks a limit (a name, an id outside the range, an entry over 16 kB, a duplicate).
+ * What the writer has to know of a source first: the lengths of all that is in it, and which kinds
+ * it breaks a limit of. One survey serves all three. The source, which stays the caller's, must not
+ * change until the survey is freed. Returns 0, -ENOMEM, or -EINVAL for more users, groups or
+ * projects than any file can have.
  */
+struct snap_survey;
+int snap_survey_new(const struct snap_source *src, struct snap_survey **ret);
+void snap_survey_free(struct snap_survey *s);
+
+/*
+ * Write one kind of snapshot to fd (an empty regular file opened for reading and writing) and
+ * fsync it. Peak memory: the tables and what groups and projects take, and a little. Returns 0 or
+ * -errno; -EINVAL for input that breaks a limit of this kind (a name, an id outside the range, an
+ * entry over 16 kB, a duplicate).
+ */
+int snap_write_surveyed(int fd, enum snap_kind kind, const struct snap_survey *s);
+/* The same for one kind alone. */
 int snap_write(int fd, enum snap_kind kind, const struct snap_source *src);
 
 /*
