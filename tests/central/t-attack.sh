@@ -3,33 +3,11 @@
 # Strangers behind a proxy: who they say they are, whom they can lock out, what they can find out.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
-B=${B:-build}
-central=$B/prism-central
-[ -x "$central" ] || { echo "not ok 1 - prism-central is not built"; echo 1..1; exit 1; }
-dir=$(mktemp -d) || exit 2
-n=0 bad=0 server=
-stop() { [ -z "$server" ] || { kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; server=; }; }
-trap 'stop; tests/keep-logs.sh "$dir"; rm -rf "$dir"' EXIT
-say() { n=$((n + 1)); if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; bad=1; fi; }
+. tests/central/api.sh
 
-mkdir -m 700 "$dir/state"
-cat >"$dir/central.conf" <<EOC
-[server]
-url = https://prism.test
-listen = none
-listen_plain = unix:$dir/http.sock
-behind_proxy = yes
-state_dir = $dir/state
-EOC
-echo 'correct horse battery' >"$dir/password"
-"$central" -c "$dir/central.conf" bootstrap --username chief --email chief@uni.edu \
-  --password-file "$dir/password" >"$dir/log" 2>&1
-"$central" -c "$dir/central.conf" serve >>"$dir/log" 2>&1 &
-server=$!
-for _ in $(seq 100); do
-  curl -sf --unix-socket "$dir/http.sock" http://localhost/healthz >/dev/null && break
-  sleep 0.05
-done
+stage 'behind_proxy = yes'
+account chief
+start
 
 curl -sS -D - -o /dev/null --unix-socket "$dir/http.sock" http://localhost/login |
   grep -qi '^Strict-Transport-Security: max-age=31536000'

@@ -4,74 +4,35 @@
 # openssl makes the key, the assertion (RFC 7515, RFC 8037) and checks the feed's signature.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
-B=${B:-build}
-central=$B/prism-central
-[ -x "$central" ] || { echo "not ok 1 - prism-central is not built"; echo 1..1; exit 1; }
-dir=$(mktemp -d) || exit 2
-n=0 bad=0 server=
-
-stop() { [ -z "$server" ] || { kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; server=; }; }
-trap 'stop; tests/keep-logs.sh "$dir"; rm -rf "$dir"' EXIT
-say() { n=$((n + 1)); if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; bad=1; fi; }
-is() { [ "$1" = "$2" ] || echo "# got '$1', not '$2'"; [ "$1" = "$2" ]; say $? "$3"; }
+. tests/central/api.sh
 
 b64url() { base64 -w0 | tr '+/' '-_' | tr -d '='; }
 unb64url() { local s; s=$(tr -- '-_' '+/'); while [ $((${#s} % 4)) -ne 0 ]; do s=$s=; done; printf %s "$s" | base64 -d; }
 field() { python3 -c 'import json,sys; print(json.load(open(sys.argv[1])).get(sys.argv[2], ""))' "$dir/out" "$1"; }
 
-# ask METHOD PATH [JSON]: the answer goes to $dir/out, its status to $status
-ask() {
-  local args=(-sS -o "$dir/out" -w '%{http_code}' --unix-socket "$dir/http.sock" -X "$1")
-  [ -z "${bearer:-}" ] || args+=(-H "Authorization: Bearer $bearer")
-  [ $# -lt 3 ] || args+=(-H 'Content-Type: application/json' --data-binary "$3")
-  status=$(curl "${args[@]}" "http://localhost$2")
-}
-
-serve() {
-  "$central" -c "$dir/central.conf" serve >>"$dir/log" 2>&1 &
-  server=$!
-  for _ in $(seq 100); do
-    bearer='' ask GET /healthz 2>/dev/null && [ "$status" = 200 ] && return
-    sleep 0.05
-  done
-  echo "# the service did not start"
-  sed 's/^/# /' "$dir/log"
-}
-
-mkdir "$dir/state"
-chmod 700 "$dir/state"
-cat >"$dir/central.conf" <<EOC
-[server]
-url = https://prism.test
-listen = none
-listen_plain = unix:$dir/http.sock
-state_dir = $dir/state
-[database]
-url = sqlite:$dir/state/prism.db
-EOC
-echo 'correct horse battery' >"$dir/password"
-"$central" -c "$dir/central.conf" bootstrap --username alice --email alice@uni.edu --name Alice \
-  --password-file "$dir/password" >>"$dir/log" 2>&1
+# shellcheck disable=SC2119
+stage
+account alice --name Alice
 say $? "S1.26 bootstrap"
-serve
-bearer=
-login() { bearer=; ask POST /api/v1/sessions '{"login":"alice","password":"correct horse battery"}'; bearer=$(field token); }
+start
+token=
+login() { token=; ask POST /api/v1/sessions '{"login":"alice","password":"correct horse battery"}'; token=$(field token); }
 login
 is "$status" 201 "S1.26 login"
-person=$bearer
+person=$token
 ask POST /api/v1/projects '{"slug":"lab"}'
 is "$status" 201 "S1.26 a project"
 
 # ---- enrolment: the token is read as RFC 7515 says
 ask POST /api/v1/projects/lab/host-tokens '{"name":"ws1"}'
-token=$(field token)
-printf %s "$token" | cut -d. -f2 | unb64url >"$dir/out"
+ticket=$(field token)
+printf %s "$ticket" | cut -d. -f2 | unb64url >"$dir/out"
 secret=$(field sec) feed_key=$(field fky)
 is "$(field url) $(field prj) $(field hst)" "https://prism.test lab ws1" "D6 any JWS reader sees what an enrolment token says"
 
 openssl genpkey -algorithm ed25519 -out "$dir/key.pem" 2>/dev/null
 public=$(openssl pkey -in "$dir/key.pem" -pubout -outform DER | tail -c 32 | b64url)
-bearer=
+token=
 enrol='{"secret":"'$secret'","name":"ws1","public_key":"'$public'","hostname":"ws1.uni.edu","address":"10.0.0.5","ssh_host_keys":[],"local_ids":[1000,10002]}'
 ask POST /api/v1/hosts/enrol "$enrol"
 is "$status" 201 "D6 a host enrols with its one-time token"
@@ -107,7 +68,7 @@ exchange "$(assertion "$host" https://other.test/oauth2/token)"
 is "$status" 401 "D2 RFC 7523 an assertion for another service is refused"
 
 # ---- the feed: frames of u32 length and message; the last 64 bytes are the signature
-bearer=$access
+token=$access
 feed() { ask GET "/api/v1/hosts/self/feed?manifest=${1:-0}&have=${2:-}&wait=${3:-0}"; }
 feed
 is "$status" 200 "D2 the host polls its feed"
@@ -161,7 +122,7 @@ say $? "D2 a waiting host is woken by the change"
 
 # ---- restart, backup and restore
 stop
-serve
+start
 feed "$manifest" ""
 is "$status" 200 "D2 access tokens survive a restart of the service"
 "$central" -c "$dir/central.conf" backup "$dir/backup.db" >>"$dir/log" 2>&1
@@ -169,13 +130,13 @@ say $? "D6 backup while the service runs"
 stop
 "$central" -c "$dir/central.conf" restore "$dir/backup.db" >>"$dir/log" 2>&1
 say $? "D6 restore"
-serve
+start
 feed "$manifest" "$feed_id:$epoch:$revision"
 is "$status" 401 "D6 after a restore access tokens are gone"
-bearer=
+token=
 exchange "$(assertion "$host" https://prism.test/oauth2/token)"
 is "$status" 200 "D6 after a restore the host's key still holds"
-bearer=$(field access_token)
+token=$(field access_token)
 feed "$manifest" "$feed_id:$epoch:$revision"
 new=$(python3 -c 'import struct,sys; d=open(sys.argv[1],"rb").read(); print(struct.unpack_from("<Q", d, 48)[0])' "$dir/out")
 [ "$new" -gt "$epoch" ] && [ "$(kind)" = 3 ]
@@ -189,7 +150,7 @@ ask GET /api/v1/projects/lab/hosts
 id=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))[0]["id"])' "$dir/out")
 ask DELETE "/api/v1/hosts/$id"
 is "$status" 204 "D6 the host is removed"
-bearer=
+token=
 exchange "$(assertion "$host" https://prism.test/oauth2/token)"
 is "$status" 401 "D6 a removed host is refused"
 login
