@@ -11,6 +11,12 @@
  * row. Logging in gives it another value (session fixation) and a row in browser_sessions with its
  * SHA-256, for BROWSER_SECONDS.
  *
+ * A second cookie, __Host-prism-login ("prism-login"), is made and kept alike: "pbl_" and as many
+ * bits. It is what ties logins on their way through a provider to the browser that began them
+ * (sso_flow.h), and opens nothing by itself. Logging in leaves it as it is, so that logins which
+ * were begun in several tabs all come to their end; logging out gives it another value, which
+ * ends what was begun.
+ *
  * MUST: a route of SCOPE_BROWSER is called with rq->browser filled, and with rq->who where somebody
  * is logged in. A POST to one is refused (403, a page) unless its form carries the field "csrf"
  * with browser_csrf()'s value, its Origin, if it has one, is the service's, and its
@@ -20,8 +26,9 @@
 #include "base/buf.h"
 #include "domain.h"
 
-#define BROWSER_PREFIX	"pbs_"
-#define BROWSER_SECONDS (12 * 3600)
+#define BROWSER_PREFIX	     "pbs_"
+#define BROWSER_BEGUN_PREFIX "pbl_"
+#define BROWSER_SECONDS	     (12 * 3600)
 
 /*
  * The value of one cookie in a Cookie header (RFC 6265 §4.2.1). 0; -ENOENT; -EBADMSG for a value
@@ -37,16 +44,28 @@ int browser_holds(struct tx *t, const struct request *rq);
 #define BROWSER_CSRF_LEN 43
 /* Whether a request that is no GET comes from a form of ours; authorize() asks. */
 bool browser_form_ours(const struct request *rq);
+/*
+ * Whether a form that is not, comes from a page of ours all the same, as the browser says: one that
+ * was opened before this browser logged in or out, in another tab most often.
+ */
+bool browser_form_stale(const struct request *rq);
+/*
+ * Whether a GET is the person's own doing: they typed the address, a program opened it, or they
+ * came from a page of ours. Whoever was led here by another site, or may have been, did not: where
+ * a browser does not say (Sec-Fetch-Site), only a Referer of ours proves it, since who leads
+ * somebody here can see to it that there is none.
+ */
+bool browser_came_itself(const struct request *rq);
 /* What the field "csrf" of this browser's forms must hold. */
 void browser_csrf(const struct request *rq, char out[BROWSER_CSRF_LEN + 1]);
 
 /*
  * A secret that this browser can make again and nobody else, for one purpose: SHA-256 of purpose,
- * the cookie's value and "id", in base64url. The provider's nonce and the PKCE verifier are such
- * (sso_flow.h).
+ * the second cookie's value and "id", in base64url. The provider's nonce and the PKCE verifier are
+ * such (sso_flow.h).
  */
 void browser_derive(const struct request *rq, const char *purpose, int64_t id, char out[44]);
-/* SHA-256 of the cookie's value as hex: what ties a row to this browser. */
+/* SHA-256 of the second cookie's value as hex: what ties an attempt to this browser. */
 void browser_hash(const struct request *rq, char out[65]);
 
 struct browser_login {
@@ -66,10 +85,12 @@ int browser_close(struct tx *t, const struct request *rq);
  */
 int browser_revoke(struct tx *t, int64_t user, int64_t now);
 
-/* A value that no browser has had: for a cookie after logging out. 0 or -errno. */
-int browser_token_new(char out[static 48]);
-/* Add Set-Cookie to the reply: "token", or the one that the browser has or was given (NULL). */
+/* Add Set-Cookie to the reply: browser_login's token. */
 void browser_set_cookie(const struct request *rq, struct reply *rp, const char *token);
+/* The cookies that the browser has not got yet; not in answers to forms that are not ours. */
+void browser_set_new_cookies(const struct request *rq, struct reply *rp);
+/* Others, that no browser has had: with logging out. 0 or -errno. */
+int browser_renew_cookies(const struct request *rq, struct reply *rp);
 
 /* page_ways.c: links to institutions' logins, for a page on which nobody is logged in. */
 struct login_ways {
@@ -84,6 +105,12 @@ struct login_ways {
  * -errno.
  */
 int login_ways(struct request *rq, const struct login_ways *ways, struct buf *out);
+
+/*
+ * page_stale.c: authorize()'s answer to a form that browser_form_ours() refuses. Nothing is
+ * changed; where the form is stale, the way goes on to the page that it stood on, or past it.
+ */
+void page_forged(struct request *rq, struct reply *rp);
 
 /* Handlers: page_login.c */
 void page_login(struct request *rq, struct reply *rp); /* GET /login?return=PATH&hint=EMAIL */

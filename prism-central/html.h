@@ -61,7 +61,7 @@ void page_send(struct page *p);
 void page_release(struct page *p);
 
 /*
- * Go on to a path of ours after a form, where that path redirects to another origin: a page that
+ * Go on after a form to another origin, or to a path of ours that redirects to one: a page that
  * leads there by itself. (Browsers hold a form's redirects to CSP's form-action as well.)
  */
 void page_go(struct request *rq, struct reply *rp, const char *title, const char *path);
@@ -70,8 +70,6 @@ void page_go(struct request *rq, struct reply *rp, const char *title, const char
 void page_error(struct request *rq, struct reply *rp, int status, const char *title,
     const char *fmt, ...) _printf_(5, 6);
 
-/* authorize()'s answer to a form that browser_form_ours() refuses. */
-void page_forged(struct request *rq, struct reply *rp);
 /*
  * Make a page of an error in JSON where a person is looking: on routes of SCOPE_BROWSER, and
  * outside the API for whoever accepts text/html. The server does this with every reply.

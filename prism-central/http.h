@@ -37,7 +37,9 @@ struct principal {
 /* A browser, for routes of SCOPE_BROWSER: browser.h. */
 struct browser {
 	char token[48];	  /* the cookie's value, a secret: the one that came, or a new one */
-	bool fresh;	  /* it is new: the reply must set it */
+	char begun[48];	  /* the second cookie's, for logins that were begun: alike */
+	bool fresh;	  /* the first is new: the reply must set it */
+	bool begun_fresh; /* the second is */
 	int64_t session;  /* of browser_sessions; 0: nobody is logged in */
 	int64_t identity; /* of sso_identities; 0: none, or by password */
 	int64_t auth_at;

@@ -100,9 +100,8 @@ static void page_headers(const struct page *p)
 	 * A form from elsewhere comes without the cookie that its browser has: an answer to it must
 	 * not take that away.
 	 */
-	if (p->rq->browser.fresh && p->rq->method == HTTP_GET &&
-	    !reply_header_value(rp, "Set-Cookie"))
-		browser_set_cookie(p->rq, rp, NULL);
+	if (p->rq->method == HTTP_GET)
+		browser_set_new_cookies(p->rq, rp);
 }
 
 static void document_free(void *p)
@@ -173,15 +172,6 @@ void page_error(
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	send_error(rq, rp, status, title, text, NULL);
-}
-
-void page_forged(struct request *rq, struct reply *rp)
-{
-	send_error(rq, rp, 403, "This form is out of date",
-	    "Nothing was changed: the form was not sent from a page of ours that is open in this "
-	    "browser, or you have logged in or out since.",
-	    "Go back, load the page again and repeat. This site needs its cookie: if your browser "
-	    "refuses cookies, allow them for this address.");
 }
 
 /* The hints of the API speak to people at a command line. */

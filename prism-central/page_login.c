@@ -307,8 +307,9 @@ static int logout_tx(struct tx *t, struct act *a)
 void page_logout_post(struct request *rq, struct reply *rp)
 {
 	struct act a = {.fn = logout_tx, .rq = rq, .status = 204};
-	char token[48];
-	int r = browser_token_new(token);
+	/* Forms of pages that are still open in other tabs, and logins begun there, are void then.
+	 */
+	int r = browser_renew_cookies(rq, rp);
 
 	if (r == 0)
 		r = act_do(&a, STORE_WRITE);
@@ -316,8 +317,5 @@ void page_logout_post(struct request *rq, struct reply *rp)
 		act_reply(&a, r, rp);
 		return;
 	}
-	/* Forms of pages that are still open in other tabs are void with the old value. */
-	browser_set_cookie(rq, rp, token);
-	explicit_bzero(token, sizeof(token));
 	go(rq, rp, return_path(request_form(rq, "return")));
 }

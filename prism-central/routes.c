@@ -127,6 +127,7 @@ const struct route routes[] = {
 	{HTTP_POST, "/device/decide", "browser", SCOPE_BROWSER, device_decide_post},
 
 	{HTTP_GET, "/sso/{}/start", "browser", SCOPE_BROWSER, sso_flow_start, LANE_OUT},
+	{HTTP_POST, "/sso/{}/start", "browser", SCOPE_BROWSER, sso_flow_start_post, LANE_OUT},
 	{HTTP_POST, "/sso/{}/link", "browser", SCOPE_BROWSER, sso_flow_link_post, LANE_OUT},
 	{HTTP_GET, "/sso/{}/callback", "browser", SCOPE_BROWSER, oidc_callback, LANE_OUT},
 	{HTTP_POST, "/sso/{}/logout", "public", SCOPE_PUBLIC, oidc_logout, LANE_OUT},

@@ -223,6 +223,18 @@ static int start_tx(struct tx *t, void *arg)
 	return r < 0 ? r : sso_attempt_insert(t, s->rq, &s->a);
 }
 
+/* What follows upon a form may not redirect to another origin. */
+static void go(struct start *s, struct reply *rp, const char *url)
+{
+	if (s->rq->method == HTTP_GET) {
+		reply_redirect(rp, url);
+		reply_header(rp, "Referrer-Policy", "no-referrer");
+	} else {
+		page_go(s->rq, rp, "Taking you to your institution's login", url);
+	}
+	browser_set_new_cookies(s->rq, rp);
+}
+
 static void start(struct start *s, struct reply *rp)
 {
 	_cleanup_buf_ struct buf url = BUF_INIT(16384);
@@ -244,17 +256,24 @@ static void start(struct start *s, struct reply *rp)
 		    "another one.");
 	else if (r < 0)
 		reply_errno(rp, r);
-	if (r < 0)
-		return;
-	reply_redirect(rp, buf_str(&url));
-	reply_header(rp, "Referrer-Policy", "no-referrer");
-	browser_set_cookie(s->rq, rp, NULL);
+	else
+		go(s, rp, buf_str(&url));
 }
 
-void sso_flow_start(struct request *rq, struct reply *rp)
+/* "get" is request_query() or request_form(). */
+static void start_read(struct start *s, const char *(*get)(const struct request *, const char *))
 {
-	struct start s = {.rq = rq, .ticket = request_query(rq, "link")};
-	const char *fresh = request_query(rq, "fresh");
+	const char *fresh = get(s->rq, "fresh");
+
+	s->ticket = get(s->rq, "link");
+	s->a.fresh = fresh && strcmp(fresh, "1") == 0;
+	snprintf(s->a.return_to, sizeof(s->a.return_to), "%s", return_path(get(s->rq, "return")));
+}
+
+static void begin(
+    struct request *rq, struct reply *rp, const char *(*get)(const struct request *, const char *))
+{
+	struct start s = {.rq = rq};
 
 	/* A campus may have one address, and all its people begin their day at the same time. */
 	if (!rq->again && limited(rq, rp, RATELIMIT_SSO_START, true))
@@ -262,9 +281,7 @@ void sso_flow_start(struct request *rq, struct reply *rp)
 	int r = sso_flow_connection(rq, 0, &s.c);
 	if (r == 0)
 		r = sso_attempt_prepare(rq, &s.c, &s.a);
-	snprintf(
-	    s.a.return_to, sizeof(s.a.return_to), "%s", return_path(request_query(rq, "return")));
-	s.a.fresh = fresh && strcmp(fresh, "1") == 0;
+	start_read(&s, get);
 	if (r < 0) {
 		sso_flow_no_connection(rq, rp, r);
 	} else if (sso_share_take(rq, rp, s.c.org)) {
@@ -273,4 +290,17 @@ void sso_flow_start(struct request *rq, struct reply *rp)
 	}
 	sso_attempt_clear(&s.a);
 	sso_connection_clear(&s.c);
+}
+
+void sso_flow_start(struct request *rq, struct reply *rp)
+{
+	if (browser_came_itself(rq))
+		begin(rq, rp, request_query);
+	else
+		sso_flow_ask(rq, rp);
+}
+
+void sso_flow_start_post(struct request *rq, struct reply *rp)
+{
+	begin(rq, rp, request_form);
 }

@@ -6,7 +6,9 @@
  * A login through a provider, from our redirect to a browser that is logged in.
  *
  *	GET /sso/SLUG/start?return=PATH[&fresh=1][&link=TICKET]	 sso_flow_start(): writes an
- *		attempt, and redirects to what the type's start() makes
+ *		attempt, and redirects to what the type's start() makes. Where another site may have
+ *		led the browser here, it is a page that names the institution, with a button for
+ *	POST /sso/SLUG/start		the same by a form of ours
  *	GET /sso/SLUG/callback		OIDC: code and state come back (oidc.c)
  *	POST /sso/SLUG/acs		SAML: the response comes back (saml.c). The cookie does not
  *		come along with a form of another site: what was asserted is kept in the attempt,
@@ -20,6 +22,10 @@
  * connection; each connection has callbacks of its own, so no answer can be taken for another
  * provider's. The nonce and the PKCE verifier are browser_derive()d from the attempt's id: a copy
  * of the database has neither.
+ *
+ * Nobody is logged in as somebody else unawares: not by a site that sends them here, nor by a
+ * provider that names another person than the one who is logged in in this browser. Then that
+ * person stays logged in, nothing of the other login is kept, and a page says so (sso_flow_ask.c).
  *
  * What goes wrong is told to the browser in one sentence without detail, and in full to the audit
  * log ("sso.refused", with the connection's slug and a word from a table), to the service's log,
@@ -93,6 +99,7 @@ void sso_flow_refuse(struct request *rq, struct reply *rp, const struct sso_conn
 
 /* Handlers. */
 void sso_flow_start(struct request *rq, struct reply *rp);
+void sso_flow_start_post(struct request *rq, struct reply *rp);
 void sso_flow_link_post(
     struct request *rq, struct reply *rp); /* POST /sso/{}/link: "yes, link it" */
 void oidc_callback(struct request *rq, struct reply *rp);

@@ -171,6 +171,9 @@ static int settle_tx(struct tx *t, void *arg)
 
 	if (r < 0 || s->result.outcome != SSO_DONE)
 		return r;
+	/* A page has told who links a login as whom they will be logged in. */
+	if (!s->link_user && sso_flow_other_person(s->rq, &s->result.user))
+		return -EUSERS;
 	s->login = (struct browser_login){
 	    .user = s->result.user.id,
 	    .identity = s->result.identity,
@@ -190,7 +193,9 @@ static void settle(struct request *rq, struct reply *rp, const struct sso_connec
 		sso_domain_recheck(rq, c->id, said->email);
 	int r = store_tx(rq->db, STORE_WRITE, settle_tx, &s);
 	feed_wake_all(rq->central);
-	if (r < 0)
+	if (r == -EUSERS)
+		sso_flow_say_other(rq, rp, c, return_to, &s.result);
+	else if (r < 0)
 		reply_errno(rp, r);
 	else if (s.result.outcome != SSO_DONE)
 		tell(rq, rp, c, s.result.outcome);
@@ -236,6 +241,11 @@ static void ask_page(struct link *l, struct reply *rp, const struct sso_assertio
 	    "you have not asked for this yourself, close this page: somebody may have sent you "
 	    "their address.</p>\n",
 	    l->c->name, said->email[0] ? said->email : said->subject, l->user.username);
+	if (sso_flow_other_person(l->rq, &l->user))
+		html_put(&p.body,
+		    "<p class=\"warn\">You are logged in here as <b>%s</b>, and will be as "
+		    "<b>%s</b> then.</p>\n",
+		    l->rq->who.name, l->user.username);
 	page_form(&p, action);
 	page_hidden(&p, "state", l->a.state);
 	html_put(&p.body, "<p class=\"actions\"><button>Link them</button> "

@@ -17,6 +17,14 @@ int sso_attempt_insert(struct tx *t, const struct request *rq, const struct sso_
 int sso_flow_connection(struct request *rq, enum sso_type type, struct sso_connection *ret);
 void sso_flow_no_connection(struct request *rq, struct reply *rp, int error);
 
+/* sso_flow_ask.c: the page that asks, before a login that another site may have begun. */
+void sso_flow_ask(struct request *rq, struct reply *rp);
+/* Whether this login would take the browser from another person who is logged in in it. */
+bool sso_flow_other_person(const struct request *rq, const struct user *user);
+/* Then, when all of it has been undone: the page that says so. */
+void sso_flow_say_other(struct request *rq, struct reply *rp, const struct sso_connection *c,
+    const char *return_to, const struct sso_result *result);
+
 /* Whether this address has sent too much that was refused: then the reply is filled. */
 bool sso_flow_limited(struct request *rq, struct reply *rp, bool take);
 

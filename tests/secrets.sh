@@ -17,7 +17,7 @@ say() { # STATUS TEXT
 }
 
 # NAME, then a pattern (PCRE). The letters of user codes are those of RFC 8628.
-patterns='session and device tokens	\bp(st|ht|bs|dt|dc|ac)_[A-Za-z0-9_-]{16}
+patterns='session and device tokens	\bp(st|ht|bs|bl|dt|dc|ac)_[A-Za-z0-9_-]{16}
 API keys	\biak_[A-Za-z0-9_-]{16}
 private keys	-----BEGIN [A-Z ]*PRIVATE KEY|b3BlbnNzaC1rZXktdjEAAAAA
 signed tokens	eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}
@@ -66,6 +66,7 @@ the password was exactly-this-one
 code WDJB-MJHT shown
 device 3pJ0aQ9ZkqX1yBvT7mHsLw2RfCd8NgEuAoKi4PxYjVb
 Cookie: __Host-prism=pbs_012345678901234567890
+Cookie: __Host-prism-login=pbl_012345678901234567890
 answer PHNhbWxwOlJlc3BvbnNlIHhtbG5z
 END
 printf 'key SHA256:3pJ0aQ9ZkqX1yBvT7mHsLw2RfCd8NgEuAoKi4PxYjVb of ws1\nGET /device 200\nstate pending, code 400\n' >"$work/canary/a.log"

@@ -11,7 +11,8 @@
 
 Commands: open URL, click CSS, type CSS TEXT, set CSS TEXT (typed after clearing), wait CSS, wait-gone CSS,
 wait-url REGEX, wait-text TEXT; has CSS, text [CSS], value CSS NAME, url, title, source, errors [PREFIX],
-script JS, screenshot FILE, forget (all cookies), viewport WIDTH HEIGHT.
+script JS, screenshot FILE, forget (all cookies), viewport WIDTH HEIGHT, tab NAME (the first is "first"; one
+that is not there is opened).
 
 "errors" prints what the console has been told at level SEVERE since it was last asked, one line each:
 exceptions, violations of a content security policy, resources that did not load. PREFIX keeps those
@@ -79,8 +80,8 @@ class Driver:
 class Browser:
     """What a person does at a browser. Everything waits up to PATIENCE seconds for what it needs."""
 
-    def __init__(self, driver):
-        self.driver = driver
+    def __init__(self, driver, tabs=None):
+        self.driver, self.tabs = driver, {} if tabs is None else tabs
 
     def _until(self, what, probe, patience=PATIENCE):
         end = time.monotonic() + patience
@@ -181,6 +182,13 @@ class Browser:
         answer = self.driver.ask("POST", "/goog/cdp/execute", {"cmd": "Network.getAllCookies", "params": {}})
         return answer["cookies"]
 
+    def tab(self, name):
+        if not self.tabs:
+            self.tabs["first"] = self.driver.ask("GET", "/window")
+        if name not in self.tabs:
+            self.tabs[name] = self.driver.ask("POST", "/window/new", {"type": "tab"})["handle"]
+        self.driver.ask("POST", "/window", {"handle": self.tabs[name]})
+
     def viewport(self, width, height):
         self.driver.ask("POST", "/window/rect", {"width": int(width), "height": int(height)})
 
@@ -256,15 +264,19 @@ class Chromium:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def write_state(path, state):
+    with open(path + ".new", "w", encoding="utf-8") as out:
+        json.dump(state, out)
+    os.rename(path + ".new", path)
+
+
 def serve(options):
     def end(*_):
         sys.exit(0)
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     with Chromium(options.pin, options.map) as browser:
-        with open(options.state + ".new", "w", encoding="utf-8") as out:
-            json.dump({"url": browser.driver.url, "session": browser.driver.session}, out)
-        os.rename(options.state + ".new", options.state)
+        write_state(options.state, {"url": browser.driver.url, "session": browser.driver.session})
         parent = os.getppid()
         while os.getppid() == parent:
             time.sleep(0.5)
@@ -291,13 +303,15 @@ def do_one(browser, words):
 def act(options):
     with open(options.state, encoding="utf-8") as source:
         state = json.load(source)
-    browser = Browser(Driver(state["url"], state["session"]))
+    browser = Browser(Driver(state["url"], state["session"]), state.setdefault("tabs", {}))
     words = []
     for word in options.words + ["--"]:
         if word != "--":
             words.append(word)
         elif words:
             do_one(browser, words)
+            if words[0] == "tab":
+                write_state(options.state, state)
             words = []
 
 

@@ -83,7 +83,9 @@ class Client:
         self.address, self.cookies, self.connection = address, {}, None
 
     def ask(self, method, path, form=None, body=None, bearer=None, headers=None, raw=None):
-        head = dict(headers or {})
+        # A page that is asked for by itself was typed.
+        head = {"Sec-Fetch-Site": "none"} if method == "GET" else {}
+        head.update(headers or {})
         data = raw
         if form is not None:
             data = urllib.parse.urlencode(form)

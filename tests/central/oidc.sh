@@ -5,14 +5,15 @@
 #	ca_make NAMES		$T/ca.pem, and a certificate for them in $T/idp.pem, $T/idp.key
 #	master_make		$T/master.keys
 #	api METHOD PATH [JSON]	as the superadmin, or with $token: $status and $out
-#	b JAR PATH [OPTION...]	a page of the service, with the cookies of a browser: $status, $out, $location
+#	b JAR PATH [OPTION...]	a page of the service, with the cookies of a browser: $status, $out, $location;
+#				$site is what it says of where it comes from
 #	at JAR URL		the same of another site, which redirects: $location
 #	from ADDRESS		where the next requests come from: 127.0.0.x
 #	shown			the words of the page in $out
 #	db SQL			of the service's database
 #	fault			of the newest event of the audit: "ACTION WORD"
 
-token='' location='' source_address=127.0.0.1
+token='' location='' source_address=127.0.0.1 site=same-origin
 
 ca_make() { # NAMES: as subjectAltName has them
 	local new=(openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes)
@@ -49,7 +50,7 @@ b() { # JAR PATH [OPTION...]
 	local jar=$T/jar.$1 path=$2
 	shift 2
 	status=$(curl -sS -k -o "$T/out" -D "$T/head" -b "$jar" -c "$jar" -w '%{http_code}' --max-time 60 \
-		--interface "$source_address" "$@" "$CENTRAL_URL$path" 2>"$T/err")
+		--interface "$source_address" -H "Sec-Fetch-Site: $site" "$@" "$CENTRAL_URL$path" 2>"$T/err")
 	out=$(tr -d '\0' <"$T/out") err=$(cat "$T/err")
 	location=$(sed -n 's/^[Ll]ocation: \(.*\)\r$/\1/p' "$T/head")
 }

@@ -12,16 +12,31 @@
 
 struct browse {
 	char cookie[128]; /* "__Host-prism=pbs_..."; "": none */
+	char begun[128];  /* "__Host-prism-login=pbl_..." */
 	char csrf[BROWSER_CSRF_LEN + 1];
 	/* What it says of itself; NULL: nothing. */
-	const char *origin, *site, *bearer, *accept;
+	const char *origin, *site, *referer, *bearer, *accept;
 	bool no_csrf;
 	/* The last answer. */
 	int status;
-	char location[2048], set_cookie[256], csp[512], refresh[2048], type[64];
+	char location[2048], set_cookie[256], set_begun[256], csp[512], refresh[2048], type[64];
 	char body[HTML_MAX];
 	unsigned retry_after;
 };
+
+static void browse_keep_cookies(struct browse *b, const struct reply *rp)
+{
+	b->set_cookie[0] = b->set_begun[0] = '\0';
+	for (size_t i = 0; i < rp->nheaders; i++) {
+		const char *v = rp->headers[i].value;
+		bool begun = strstr(v, "prism-login=");
+		if (strcmp(rp->headers[i].name, "Set-Cookie") != 0)
+			continue;
+		snprintf(begun ? b->set_begun : b->set_cookie, sizeof(b->set_cookie), "%s", v);
+		snprintf(begun ? b->begun : b->cookie, sizeof(b->cookie), "%.*s",
+		    (int)strcspn(v, ";"), v);
+	}
+}
 
 static void browse_keep(struct browse *b, const struct reply *rp, const struct job *j)
 {
@@ -30,7 +45,6 @@ static void browse_keep(struct browse *b, const struct reply *rp, const struct j
 		size_t at, size;
 	} kept[] = {
 	    {"Location", offsetof(struct browse, location), sizeof(b->location)},
-	    {"Set-Cookie", offsetof(struct browse, set_cookie), sizeof(b->set_cookie)},
 	    {"Content-Security-Policy", offsetof(struct browse, csp), sizeof(b->csp)},
 	    {"Refresh", offsetof(struct browse, refresh), sizeof(b->refresh)},
 	};
@@ -46,9 +60,7 @@ static void browse_keep(struct browse *b, const struct reply *rp, const struct j
 	if (n)
 		memcpy(b->body, j->out ? j->out : rp->bytes, n);
 	b->body[n] = '\0';
-	if (b->set_cookie[0])
-		snprintf(b->cookie, sizeof(b->cookie), "%.*s", (int)strcspn(b->set_cookie, ";"),
-		    b->set_cookie);
+	browse_keep_cookies(b, rp);
 	const char *field = strstr(b->body, "name=\"csrf\" value=\"");
 	if (field)
 		snprintf(b->csrf, sizeof(b->csrf), "%s", field + strlen("name=\"csrf\" value=\""));
@@ -59,11 +71,15 @@ static inline int browse(struct browse *b, enum http_method m, const char *uri, 
 {
 	struct job *j = calloc(1, sizeof(*j));
 	char sent[8192];
+	char cookies[sizeof(b->cookie) + sizeof(b->begun) + 2];
 	struct pair headers[8];
 	size_t n = 0;
+
+	snprintf(cookies, sizeof(cookies), "%s%s%s", b->cookie,
+	    b->cookie[0] && b->begun[0] ? "; " : "", b->begun);
 	const struct pair all[] = {{"Accept", b->accept ? b->accept : "text/html"},
-	    {"Cookie", b->cookie[0] ? b->cookie : NULL}, {"Origin", b->origin},
-	    {"Sec-Fetch-Site", b->site}, {"Authorization", b->bearer},
+	    {"Cookie", cookies[0] ? cookies : NULL}, {"Origin", b->origin},
+	    {"Sec-Fetch-Site", b->site}, {"Referer", b->referer}, {"Authorization", b->bearer},
 	    {"Content-Type",
 		m == HTTP_GET ? NULL : "application/x-www-form-urlencoded; charset=UTF-8"}};
 

@@ -314,6 +314,7 @@ done
 for page in start callback; do
   ask GET /sso/idp/$page; is "$status" 404 "S3.16 GET /sso/idp/$page of no connection"
 done
+ask POST /sso/idp/start; is "$status" 403 "S3.17 nobody is sent to a login by a form that is not ours"
 ask POST /sso/idp/link; is "$status" 403 "S3.17 nothing is linked by a form that is not ours"
 ask GET /sso/idp/finish; is "$status" 404 "S3.17 GET /sso/idp/finish of no connection"
 ask GET /sso/idp/metadata; is "$status" 404 "S3.17 nor is there metadata"

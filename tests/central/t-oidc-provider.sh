@@ -127,6 +127,6 @@ due; settled
 [ -z "$(who chen)" ]; tap $? "I3.4 and ends when the institution shuts the account"
 idp_stop "$IDP_PID"
 b off /sso/es256/start; tap "$([ "$status" = 303 ]; echo $?)" "S3.16 the metadata is still known while the provider is away"
-! grep -qE 'pbs_|eyJ|a secret:' "$T/central.log"; tap $? "STYLE 18 the log has no secret"
+! grep -qE 'pb[sl]_|eyJ|a secret:' "$T/central.log"; tap $? "STYLE 18 the log has no secret"
 central_stop; tap $? "I3 the service ends in good order"
 tap_end

@@ -7,50 +7,13 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 # shellcheck source=tests/cli/lib.sh
 . tests/cli/lib.sh
-# shellcheck source=tests/central/oidc.sh
-. tests/central/oidc.sh
+# shellcheck source=tests/central/evil.sh
+. tests/central/evil.sh
 out='' err='' status=''
 cli_home
 command -v sqlite3 >/dev/null || tap_bail "sqlite3 is not installed"
-{ ca_make IP:127.0.0.1,DNS:localhost && master_make; } || tap_bail "there are no certificates"
-SECRET='s3cret:/ +%'
+evil_start || tap_bail "the service and its provider do not start"
 
-central_start "$(printf '[secrets]\nmaster_keys = %s\n[sso]\nca_file = %s\nprivate_addresses = yes\nrefresh = 60s\n' \
-	"$T/master.keys" "$T/ca.pem")" || tap_bail "the service does not start"
-mkdir "$T/op"
-python3 tests/idp/evil_op.py --cert "$T/idp.pem" --key "$T/idp.key" --dir "$T/op" >"$T/op/ready" 2>"$T/op/log" &
-cli_pids+=($!)
-for _ in $(seq 200); do [ -s "$T/op/ready" ] && break; sleep 0.05; done
-OP=$(jq -r .url "$T/op/ready")
-evil() { curl -sS --cacert "$T/ca.pem" --noproxy '*' -X POST --data "$2" "$OP/admin$1"; }
-with() { evil "" "{\"fault\": \"$1\"}" >/dev/null; } # FAULT
-asked() { curl -sS --cacert "$T/ca.pem" --noproxy '*' "$OP/admin" | jq -r "$1"; }
-
-connect() { # SLUG [JSON]: an organization's connection to the provider
-	api POST /organizations/default/sso-connections "$(jq -n --arg s "$1" --arg i "$OP" --arg k "$SECRET" \
-		--argjson m "${2:-{\}}" '{slug: $s, name: "Evil <b>University</b>", type: "oidc", issuer: $i,
-			client_id: "prism", client_secret: $k, auto_provision: true, enabled: true} + $m')"
-	[ "$status" = 201 ]
-}
-host=0
-elsewhere() { host=$((host + 1)); from "127.0.$((1 + host / 250)).$((1 + host % 250))"; }
-# From our redirect to the provider's: $location is the callback.
-begin() { # JAR SLUG [QUERY]
-	elsewhere
-	b "$1" "/sso/$2/start${3:+?$3}"
-	back=
-	[ -n "$location" ] || return 1
-	at "$1" "$location"
-	back=${location#"$CENTRAL_URL"}
-}
-login() { # JAR SLUG [QUERY]
-	begin "$@" && b "$1" "$back"
-}
-who() { # JAR: the page says who is logged in
-	b "$1" /
-	sed -n 's/.*<span>\([^<]*\)<\/span> <button class="quiet">Log out.*/\1/p' <<<"$out"
-}
-somebody() { [ -n "$(who "$1")" ]; } # each connection has people of its own
 count() { sessions=$(db 'SELECT count(*) FROM browser_sessions'); }
 ONE="The login did not work Nobody was logged in through Evil &lt;b&gt;University&lt;/b&gt;: begin again, and ask your administrator if it goes on. To the beginning Should you ask your administrator, name this request:"
 MORE="To the beginning Should you ask your administrator, name this request:"
@@ -81,7 +44,7 @@ evil "" '{"claims": {"preferred_username": "Alice@uni.edu", "name": "Alice <i>",
 b alice "/sso/evil/start?return=/login%3Fx=1"
 [ "$status" = 303 ] && [[ $location == "$OP/authorize?"* ]]; tap $? "S3.16 the browser is sent to the provider"
 there=$location
-grep -qi '^set-cookie: __Host-prism=pbs_' "$T/head"; tap $? "S3.16 with the cookie that will show who began"
+grep -qi '^set-cookie: __Host-prism-login=pbl_' "$T/head"; tap $? "S3.16 with the cookie that will show who began"
 at alice "$location"
 b alice "${location#"$CENTRAL_URL"}"
 [ "$status" = 303 ] && [ "$location" = "/login?x=1" ]; tap $? "S3.17 the first login makes the account and leads to where it began"
@@ -202,7 +165,8 @@ for i in $(seq 9); do
 	pids+=($!)
 done
 sleep 0.5
-took=$(curl -sS -k -o /dev/null -w '%{time_total} %{http_code}' --interface 127.0.77.1 "$CENTRAL_URL/sso/abroad/start")
+took=$(curl -sS -k -o /dev/null -w '%{time_total} %{http_code}' --interface 127.0.77.1 -H 'Sec-Fetch-Site: none' \
+	"$CENTRAL_URL/sso/abroad/start")
 wait "${pids[@]}"
 [ "${took#* }" = 303 ] && [ "${took%%.*}" -lt 4 ]
 tap $? "S3.16 nine logins at a provider that does not answer leave a thread for another organization ($took)"
@@ -515,7 +479,7 @@ asked '.[] | .form.code, .form.code_verifier, .form.refresh_token, .query.state,
 printf '%s\n' "$SECRET" "$jwt" "$(jq -rn --arg s "$SECRET" '$s | @uri')" >>"$T/secrets"
 [ "$(wc -l <"$T/secrets")" -gt 5 ] && ! grep -qFf "$T/secrets" "$T/central.log" && ! db "SELECT * FROM audit" | grep -qFf "$T/secrets"
 tap $? "STYLE 18 no code, token, state or secret is in the log or the audit"
-! grep -qE 'pbs_|eyJ' "$T/central.log"; tap $? "STYLE 18 nor a cookie, nor an ID token"
+! grep -qE 'pb[sl]_|eyJ' "$T/central.log"; tap $? "STYLE 18 nor a cookie, nor an ID token"
 ! grep -aqF "$SECRET" "$T/central/prism.db"*; tap $? "S3.19 the client's secret is not in the database"
 
 # ---- addresses -------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ form() { # PATH [FIELD=VALUE...]
 	page POST "$path" --data-urlencode "csrf=$csrf" "${args[@]}"
 }
 header() { tr -d '\r' <"$T/head" | sed -n "s/^$1: //Ip"; }
-cookie() { awk '/__Host-prism/ { print $7 }' "$jar"; }
+cookie() { awk '$6 == "__Host-prism" { print $7 }' "$jar"; }
 log_in() { # NAME PASSWORD
 	page GET /login
 	form /login "login=$1" "password=$2"
@@ -66,8 +66,9 @@ wants_page() { # TEST: the last answer is a page, with all that keeps it safe
 page GET /login
 wants_page && [ "$status" = 200 ]
 tap $? "I3.1 the login page cannot be framed, runs no script, is kept nowhere"
-[[ $(header Set-Cookie) =~ ^__Host-prism=pbs_[A-Za-z0-9_-]{43}\;\ Path=/\;\ HttpOnly\;\ SameSite=Lax\;\ Secure$ ]]
-tap $? "I3.1 the cookie is HttpOnly, Secure, SameSite, of this host alone and of this session"
+value='[A-Za-z0-9_-]{43}; Path=/; HttpOnly; SameSite=Lax; Secure'
+[[ $(header Set-Cookie) =~ ^__Host-prism=pbs_$value$'\n'__Host-prism-login=pbl_$value$ ]]
+tap $? "I3.1 the cookies are HttpOnly, Secure, SameSite, of this host alone and of this session"
 for path in / /nothing/at/all; do
 	page GET "$path"
 	wants_page
@@ -176,7 +177,7 @@ tap $? "I3.1 logging out gives another value again"
 page GET / -b "__Host-prism=$value"
 ! has "$out" "You are logged in as"
 tap $? "I3.1 and the old one is nobody's"
-! grep -qE "pbs_|$good|boss-password" "$T/central.log"
+! grep -qE "pb[sl]_|$good|boss-password" "$T/central.log"
 tap $? "STYLE 18 no cookie, form field or password is in the log"
 
 # ---- a browser ---------------------------------------------------------------------------------

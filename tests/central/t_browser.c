@@ -27,9 +27,13 @@ TEST("I3.1 a browser gets a cookie with its first page, which costs no row")
 	EXPECT(!strncmp(b.set_cookie, "__Host-prism=pbs_", 17));
 	EXPECT_STR(strchr(b.set_cookie, ';'), "; Path=/; HttpOnly; SameSite=Lax; Secure");
 	EXPECT_INT(strcspn(b.set_cookie, ";"), strlen("__Host-prism=") + 47);
+	EXPECT(!strncmp(b.set_begun, "__Host-prism-login=pbl_", 23));
+	EXPECT_STR(strchr(b.set_begun, ';'), "; Path=/; HttpOnly; SameSite=Lax; Secure");
+	EXPECT_INT(strcspn(b.set_begun, ";"), strlen("__Host-prism-login=") + 47);
 	EXPECT_INT(sql_int("SELECT COUNT(*) FROM browser_sessions"), 0);
 	EXPECT_INT(browse(&b, HTTP_GET, "/login", NULL), 200);
 	EXPECT_STR(b.set_cookie, "");
+	EXPECT_STR(b.set_begun, "");
 	/* What no browser was given is replaced. */
 	static const char *const bad[] = {"__Host-prism=pbs_short",
 	    "__Host-prism=", "__Host-prism=pst_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
@@ -39,11 +43,18 @@ TEST("I3.1 a browser gets a cookie with its first page, which costs no row")
 		snprintf(b.cookie, sizeof(b.cookie), "%s", bad[i]);
 		EXPECT_INT(browse(&b, HTTP_GET, "/", NULL), 200);
 		EXPECT(!strncmp(b.set_cookie, "__Host-prism=pbs_", 17));
+		EXPECT_STR(b.set_begun, "");
+		/* Nor is the one cookie's value good for the other. */
+		snprintf(b.begun, sizeof(b.begun), "__Host-prism-login=%s", bad[i] + 13);
+		browse(&b, HTTP_GET, "/", NULL);
+		EXPECT(!strncmp(b.set_begun, "__Host-prism-login=pbl_", 23));
+		EXPECT_STR(b.set_cookie, "");
 	}
 	snprintf(central.config.url, sizeof(central.config.url), "http://127.0.0.1:8080");
-	b.cookie[0] = '\0';
+	b.cookie[0] = b.begun[0] = '\0';
 	browse(&b, HTTP_GET, "/", NULL);
 	EXPECT(!strncmp(b.set_cookie, "prism=pbs_", 10));
+	EXPECT(!strncmp(b.set_begun, "prism-login=pbl_", 16) && !strstr(b.set_begun, "Secure"));
 	EXPECT(!strstr(b.set_cookie, "Secure") && strstr(b.set_cookie, "HttpOnly"));
 }
 

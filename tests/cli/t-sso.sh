@@ -68,7 +68,7 @@ run as boss prism sso domain remove uni.edu
 
 out=$(as boss prism sso show uni)
 ! has "$out" "Last refused"; tap $? "S3.17 sso show: nobody was refused yet"
-curl -sS -k -o "$T/page" "$CENTRAL_URL/sso/uni/start"
+curl -sS -k -o "$T/page" -H 'Sec-Fetch-Site: none' "$CENTRAL_URL/sso/uni/start"
 run as boss prism sso show uni
 [ "$status" = 0 ] && [[ $out =~ "Last refused: "[^,]+", provider_"[a-z]+": discovery: "[A-Z] ]]
 tap $? "S3.17 sso show says when and why a login was refused last"
