@@ -148,6 +148,15 @@ central_stop() {
 	kill "$CENTRAL_PID" && wait "$CENTRAL_PID" 2>/dev/null
 }
 
+# The rest of a script: a program whose results are the script's. What the service has to say goes
+# along when it fails.
+central_python() { # FILE [ARGUMENT...]
+	PYTHONDONTWRITEBYTECODE=1 python3 "$1" "$T" "$CENTRAL_PLAIN" "$CENTRAL_URL" "${@:2}"
+	status=$?
+	[ "$status" = 0 ] || grep -vE ' (info|debug) request ' "$T/central.log" | tail -n 20 | sed 's/^/# /'
+	exit "$status"
+}
+
 # Log in as the superadmin, who has a home of their own.
 boss_login() {
 	as boss prism login --server "$CENTRAL_URL" --pin "$CENTRAL_PIN" --user boss \
