@@ -11,7 +11,7 @@
 #include "command.h"
 #include "signing.h"
 
-#define SYNOPSIS       "feed-key status | next [--in DURATION] | switch [--force]"
+#define SYNOPSIS       "feed-key status [--json] | next [--in DURATION] | switch [--force]"
 /* Beyond the validity, so that a host that comes back in time for its snapshots has heard of it. */
 #define MARGIN_SECONDS (24 * 3600)
 #define ID_HEX	       HEX_LEN(FEED_KEY_ID_LEN)
@@ -22,7 +22,7 @@ struct census {
 	const struct config *config;
 	int64_t now;
 	char id[ID_HEX + 1]; /* of the key that is looked for */
-	bool print;
+	json_t *list;	     /* of all of them, where that is asked for */
 	size_t hosts, confirmed;
 	size_t waiting; /* seen within the validity, and without the key */
 	char first[64]; /* one of those */
@@ -49,7 +49,7 @@ static bool report_has(const char *report, const char *id)
 static void census_add(struct census *c, const char *name, int64_t seen, const char *report)
 {
 	bool has = report_has(report, c->id), recent = seen > c->now - c->config->feed_validity;
-	char ago[CLOCK_TEXT];
+	char at[CLOCK_TEXT];
 
 	c->hosts++;
 	c->confirmed += has;
@@ -57,11 +57,10 @@ static void census_add(struct census *c, const char *name, int64_t seen, const c
 		if (c->waiting++ == 0)
 			snprintf(c->first, sizeof(c->first), "%s", name);
 	}
-	if (!c->print)
-		return;
-	clock_format_ago(seen, c->now, ago);
-	printf("  %-24s %-10s seen %s%s\n", name, has ? "confirmed" : "not yet", ago,
-	    has || recent ? "" : "; too long ago: it has to enrol again");
+	clock_format(seen, at);
+	json_array_append_new(
+	    c->list, json_pack("{s:s, s:b, s:s, s:b}", "name", name, "confirmed", (int)has,
+			 "last_seen", at, "must_enrol", (int)(!has && !recent)));
 }
 
 static int census_tx(struct tx *t, void *arg)
@@ -73,6 +72,7 @@ static int census_tx(struct tx *t, void *arg)
 	if (rc < 0)
 		return rc;
 	c->hosts = c->confirmed = c->waiting = 0;
+	json_array_clear(c->list);
 	while ((rc = rows_next(r)) > 0)
 		census_add(c, row_text(r, 0) ? row_text(r, 0) : "", row_int(r, 1), row_text(r, 2));
 	return rc;
@@ -100,31 +100,73 @@ static int begin(const struct config *cfg, struct store **ret, struct signing_ke
 
 /* ---- status ---------------------------------------------------------------------------------- */
 
-static int feed_key_status(const struct config *cfg)
+static void status_text(const struct census *c, const json_t *status)
+{
+	const json_t *next = json_object_get(status, "next"), *h;
+	size_t i;
+
+	printf("current  %s\n", json_string_value(json_object_get(status, "current")));
+	if (json_is_object(next))
+		printf("next     %s  from %s\n", c->id,
+		    json_string_value(json_object_get(next, "not_before")));
+	else
+		puts("next     none; make one: prism-central feed-key next");
+	printf("\nHosts, and whether they have pinned the %s key:\n",
+	    json_is_object(next) ? "next" : "current");
+	json_array_foreach(c->list, i, h)
+	{
+		int64_t seen = 0;
+		char ago[CLOCK_TEXT];
+
+		clock_parse(json_string_value(json_object_get(h, "last_seen")), &seen);
+		clock_format_ago(seen, c->now, ago);
+		printf("  %-24s %-10s seen %s%s\n", json_string_value(json_object_get(h, "name")),
+		    json_is_true(json_object_get(h, "confirmed")) ? "confirmed" : "not yet", ago,
+		    json_is_true(json_object_get(h, "must_enrol"))
+			? "; too long ago: it has to enrol again"
+			: "");
+	}
+	printf("%zu of %zu have confirmed it.\n", c->confirmed, c->hosts);
+}
+
+static int status_show(const struct census *c, const char *current, const char *from, bool as_json)
+{
+	json_auto_t *status = json_pack("{s:s, s:n, s:O, s:I}", "current", current, "next", "hosts",
+	    c->list, "confirmed", (json_int_t)c->confirmed);
+
+	if (from)
+		json_object_set_new(
+		    status, "next", json_pack("{s:s, s:s}", "id", c->id, "not_before", from));
+	if (!status)
+		return command_failed("%s", strerror(ENOMEM));
+	if (!as_json) {
+		status_text(c, status);
+	} else {
+		json_dumpf(status, stdout, JSON_INDENT(2));
+		putchar('\n');
+	}
+	return fflush(stdout) == 0 ? EXIT_OK
+				   : command_failed("standard output: %s", strerror(errno));
+}
+
+static int feed_key_status(const struct config *cfg, bool as_json)
 {
 	_cleanup_store_ struct store *s = NULL;
+	json_auto_t *list = json_array();
 	struct signing_keys k;
-	struct census c = {.config = cfg, .now = clock_now(), .print = true};
-	char from[CLOCK_TEXT];
+	struct census c = {.config = cfg, .now = clock_now(), .list = list};
+	char current[ID_HEX + 1], from[CLOCK_TEXT];
 
 	if (begin(cfg, &s, &k) != EXIT_OK)
 		return EXIT_FAILED;
-	id_of(k.current, c.id);
-	printf("current  %s\n", c.id);
-	if (k.announced) {
-		id_of(k.next.key, c.id);
+	id_of(k.current, current);
+	id_of(k.announced ? k.next.key : k.current, c.id);
+	if (k.announced)
 		clock_format(k.next.not_before, from);
-		printf("next     %s  from %s\n", c.id, from);
-	} else {
-		puts("next     none; make one: prism-central feed-key next");
-	}
-	printf("\nHosts, and whether they have pinned the %s key:\n",
-	    k.announced ? "next" : "current");
 	int r = store_tx(s, STORE_READ, census_tx, &c);
 	if (r < 0)
 		return command_failed("%s: %s", cfg->database, strerror(-r));
-	printf("%zu of %zu have confirmed it.\n", c.confirmed, c.hosts);
-	return EXIT_OK;
+	return status_show(&c, current, k.announced ? from : NULL, as_json);
 }
 
 /* ---- next ------------------------------------------------------------------------------------ */
@@ -252,7 +294,7 @@ static int feed_key_switch(const struct config *cfg, bool force)
 
 struct options {
 	const char *in;
-	bool force;
+	bool force, json;
 };
 
 static int parse(int argc, char **argv, struct options *o)
@@ -260,6 +302,7 @@ static int parse(int argc, char **argv, struct options *o)
 	static const struct option longs[] = {
 	    {"in", required_argument, NULL, 'i'},
 	    {"force", no_argument, NULL, 'f'},
+	    {"json", no_argument, NULL, 'j'},
 	    {0},
 	};
 
@@ -269,6 +312,8 @@ static int parse(int argc, char **argv, struct options *o)
 			o->in = optarg;
 		else if (k == 'f')
 			o->force = true;
+		else if (k == 'j')
+			o->json = true;
 		else
 			return -EINVAL;
 	}
@@ -283,14 +328,14 @@ int command_feed_key(int argc, char **argv, struct config *cfg)
 
 	if (argc < 2 || parse(argc - 1, argv + 1, &o) < 0)
 		return command_usage(SYNOPSIS);
-	if (strcmp(verb, "next") == 0 && !o.force) {
+	if (strcmp(verb, "next") == 0 && !o.force && !o.json) {
 		if (o.in && clock_parse_duration(o.in, &in) < 0)
 			return command_failed("%s is not a duration: give it as 9d or 36h", o.in);
 		return feed_key_next(cfg, in);
 	}
-	if (strcmp(verb, "switch") == 0 && !o.in)
+	if (strcmp(verb, "switch") == 0 && !o.in && !o.json)
 		return feed_key_switch(cfg, o.force);
 	if (strcmp(verb, "status") == 0 && !o.in && !o.force)
-		return feed_key_status(cfg);
+		return feed_key_status(cfg, o.json);
 	return command_usage(SYNOPSIS);
 }

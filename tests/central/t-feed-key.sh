@@ -34,6 +34,10 @@ first=$(id current)
 [ ${#first} = 32 ] && pinned current "$first"; tap $? "D6 feed-key status shows the id of the key that the host has pinned"
 run key status
 [ "$status" = 0 ] && has "$out" "none; make one" && has "$out" "1 of 1 have confirmed"; tap $? "D6 and that there is no next one"
+run key status --json
+[ "$status" = 0 ] && [ "$(jq -c '[.current, .next, .confirmed, (.hosts[] | .name, .confirmed, .must_enrol)]' <<<"$out")" = \
+	"[\"$first\",null,1,\"ws1\",true,false]" ] && [ -n "$(date -d "$(jq -r '.hosts[0].last_seen' <<<"$out")")" ]
+tap $? "D6 feed-key status --json says the same"
 run key switch
 [ "$status" = 1 ] && has "$err" "there is no next key"; tap $? "D6 there is nothing to switch to"
 
@@ -57,6 +61,11 @@ run key switch
 [ "$status" = 1 ] && has "$err" "1 of 1 hosts have not confirmed" && has "$err" ws1; tap $? "D6 no switch before the hosts have it"
 [ "$(id current)" = "$first" ]; tap $? "D6 nothing was changed by that"
 next=$(id next)
+run key status --json
+[ "$(jq -r '.current + " " + .next.id' <<<"$out")" = "$first $next" ] && [ "$(jq .confirmed <<<"$out")" = 0 ] &&
+	[ "$(jq -r .next.not_before <<<"$out")" = "$(key status | awk '$1 == "next" { print $4 }')" ] &&
+	[ "$(jq -c '[.hosts[] | .name, .confirmed, .must_enrol]' <<<"$out")" = '["ws1",false,false]' ]
+tap $? "D6 status --json has the next key, and who has not confirmed it"
 kill -HUP "$CENTRAL_PID"
 until_true 5 grep -q "next_key announced=\"$next\"" "$T/central.log"; tap $? "D6 SIGHUP announces it"
 begin=$(date +%s%N)
@@ -137,13 +146,18 @@ agent_stop
 rm "$S/feed.next.key"; key next --in 1s >/dev/null; sleep 1.1
 run key switch
 [ "$status" = 1 ] && has "$err" "have not confirmed"; tap $? "D6 hosts that were seen lately count"
+db() { python3 -c 'import sqlite3,sys; c = sqlite3.connect(sys.argv[1], timeout=10, isolation_level=None); c.execute(sys.argv[2])' "$S/prism.db" "$1"; }
+db "UPDATE hosts SET last_seen = last_seen - 8 * 86400"
+[ "$(key status --json | jq '.hosts[] | select(.name == "ws1").must_enrol')" = true ] && has "$(key status)" "seen 1 week ago; too long ago: it has to enrol again"
+tap $? "D6 status tells who would have to enrol again"
+db "UPDATE hosts SET last_seen = last_seen + 8 * 86400"
 run key switch --force
 [ "$status" = 0 ] && has "$out" "have to enrol again"; tap $? "D6 --force goes on without them, and says what becomes of them"
 chmod 644 "$S/feed.key"
 run key status
 [ "$status" = 1 ]; tap $? "D6 a key that others may read is not used"
 chmod 600 "$S/feed.key"
-for words in "" "frobnicate" "status --force" "next --force" "switch --in 3d" "next 3d"; do
+for words in "" "frobnicate" "status --force" "next --force" "switch --in 3d" "next 3d" "next --json" "switch --json"; do
 	# shellcheck disable=SC2086 # words
 	run key $words
 	[ "$status" = 2 ] && has "$err" "usage: prism-central"; tap $? "D6 feed-key $words: used wrongly"
