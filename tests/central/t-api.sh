@@ -4,59 +4,15 @@
 # Every route of routes.c is asked at least once; the end of this file sees to that.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
-B=${B:-build}
-central=$B/prism-central
-[ -x "$central" ] || { echo "not ok 1 - prism-central is not built"; echo 1..1; exit 1; }
-dir=$(mktemp -d) || exit 2
-n=0 bad=0 server=
-token='' status='' out=''
-
-stop() { [ -z "$server" ] || { kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; server=; }; }
-trap 'stop; tests/keep-logs.sh "$dir"; rm -rf "$dir"' EXIT
-say() { n=$((n + 1)); if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; bad=1; fi; }
-is() { [ "$1" = "$2" ] || echo "# got '$1', not '$2'; $status $out"; [ "$1" = "$2" ]; say $? "$3"; }
-
-# ask METHOD PATH [JSON], as the owner of $token: sets $status and $out
-ask() {
-  local args=(-sS -o "$dir/out" -w '%{http_code}' --unix-socket "$dir/http.sock" -X "$1")
-  echo "$1 ${2%%\?*}" >>"$dir/asked"
-  [ -z "$token" ] || args+=(-H "Authorization: Bearer $token")
-  [ $# -lt 3 ] || args+=(-H 'Content-Type: application/json' --data-binary "$3")
-  : >"$dir/out"
-  status=$(curl "${args[@]}" "http://localhost$2")
-  out=$(tr -d '\0' <"$dir/out")
-}
-get() { jq -r "$1" <<<"$out"; }
-code() { if [ "$status" -lt 300 ]; then echo "$status"; else get .error.code; fi; }
-# wants CODE TEST METHOD PATH [JSON]
-wants() { local want=$1 text=$2; shift 2; ask "$@"; is "$(code)" "$want" "$text"; }
+. tests/central/api.sh
 v=/api/v1
 
-mkdir -m 700 "$dir/state"
-cat >"$dir/central.conf" <<EOC
-[server]
-url = https://prism.test
-listen = none
-listen_plain = unix:$dir/http.sock
-state_dir = $dir/state
-[database]
-url = sqlite:$dir/state/prism.db
-[log]
-level = debug
-EOC
-echo 'correct horse battery' >"$dir/password"
-"$central" -c "$dir/central.conf" bootstrap --username chief --email chief@uni.edu \
-  --name 'Dr. Chief' --password-file "$dir/password" >>"$dir/log" 2>&1
+# shellcheck disable=SC2119
+stage
+account chief --name 'Dr. Chief'
 say $? "I2.3 bootstrap of the first superadmin"
-"$central" -c "$dir/central.conf" bootstrap --username other --email other@uni.edu \
-  --password-file "$dir/password" >>"$dir/log" 2>&1
-[ $? -ne 0 ]; say $? "I2.3 there is no second bootstrap"
-"$central" -c "$dir/central.conf" serve >>"$dir/log" 2>&1 &
-server=$!
-for _ in $(seq 100); do
-  ask GET /healthz 2>/dev/null && [ "$status" = 200 ] && break
-  sleep 0.05
-done
+! account other; say $? "I2.3 there is no second bootstrap"
+start
 is "$status" 200 "I2.3 healthz"
 
 # ---- people and sessions ----

@@ -4,73 +4,21 @@
 # own: what is stored and how, who may, what is refused; and the local ways once they are closed.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
-B=${B:-build}
-central=$B/prism-central
-[ -x "$central" ] || { echo "not ok 1 - prism-central is not built"; echo 1..1; exit 1; }
-dir=$(mktemp -d) || exit 2
-n=0 bad=0 server='' names=''
-token='' status='' out=''
-
-stop() { [ -z "$server" ] || { kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; server=; }; }
-finish() {
-  stop
-  [ -z "$names" ] || { kill "$names" 2>/dev/null; wait "$names" 2>/dev/null; }
-  tests/keep-logs.sh "$dir"
-  rm -rf "$dir"
-}
-trap finish EXIT
-say() { n=$((n + 1)); if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; bad=1; fi; }
-is() { [ "$1" = "$2" ] || echo "# got '$1', not '$2'; $status $out"; [ "$1" = "$2" ]; say $? "$3"; }
-# ask METHOD PATH [JSON], as the owner of $token: sets $status and $out
-ask() {
-  local args=(-sS -o "$dir/out" -w '%{http_code}' --unix-socket "$dir/http.sock" -X "$1")
-  [ -z "$token" ] || args+=(-H "Authorization: Bearer $token")
-  [ $# -lt 3 ] || args+=(-H 'Content-Type: application/json' --data-binary "$3")
-  : >"$dir/out"
-  status=$(curl "${args[@]}" "http://localhost$2")
-  out=$(tr -d '\0' <"$dir/out")
-}
-get() { jq -r "$1" <<<"$out"; }
-code() { if [ "$status" -lt 300 ]; then echo "$status"; else get .error.code; fi; }
-# wants CODE TEST METHOD PATH [JSON]
-wants() { local want=$1 text=$2; shift 2; ask "$@"; is "$(code)" "$want" "$text"; }
+. tests/central/api.sh
 sql() { sqlite3 -cmd '.timeout 5000' "$dir/state/prism.db" "$1"; }
 in_database() { grep -qa -- "$1" "$dir"/state/prism.db*; }
 v=/api/v1 c=$v/organizations/acme/sso-connections d=$v/organizations/acme/sso-domains
 
-start() {
-  "$central" -c "$dir/central.conf" serve >>"$dir/log" 2>&1 &
-  server=$!
-  for _ in $(seq 100); do
-    ask GET /healthz 2>/dev/null && [ "$status" = 200 ] && return
-    sleep 0.05
-  done
-}
-
 # ---- the stage ----
-mkdir -m 700 "$dir/state" "$dir/dns"
+mkdir -m 700 "$dir/dns"
 echo '{}' >"$dir/dns/zone.json"
 echo hush-in-plain-sight >"$dir/secrets" # for tests/secrets.sh
 python3 tests/central/dns_server.py "$dir/dns" 2>"$dir/dns/errors" &
-names=$!
+pids+=($!)
 for _ in $(seq 100); do [ -s "$dir/dns/port" ] && break; sleep 0.05; done
 [ -s "$dir/dns/port" ]; say $? "S3.18 the name server of the test runs"
-cat >"$dir/central.conf" <<EOC
-[server]
-url = https://prism.test
-listen = none
-listen_plain = unix:$dir/http.sock
-state_dir = $dir/state
-[database]
-url = sqlite:$dir/state/prism.db
-[sso]
-dns = 127.0.0.1:$(cat "$dir/dns/port")
-[log]
-level = debug
-EOC
-echo 'correct horse battery' >"$dir/password"
-"$central" -c "$dir/central.conf" bootstrap --username chief --email chief@uni.edu \
-  --password-file "$dir/password" >>"$dir/log" 2>&1
+stage '[sso]' "dns = 127.0.0.1:$(cat "$dir/dns/port")"
+account chief
 start
 is "$status" 200 "I3.2 the service runs"
 login() { # NAME: sets $token
