@@ -234,11 +234,9 @@ static int load_tx(struct tx *t, void *arg)
 	l->found.session = row_int(r, 0);
 	l->found.identity = row_int(r, 1);
 	l->found.auth_at = row_int(r, 2);
-	l->who.kind = PRINCIPAL_USER;
+	l->who = principal_user(row_int(r, 3), row_text(r, 4));
 	l->who.credential = l->found.session;
-	l->who.id = row_int(r, 3);
 	l->who.identity = l->found.identity;
-	row_copy(r, 4, l->who.name, sizeof(l->who.name));
 	return 0;
 }
 

@@ -184,16 +184,6 @@ static json_t *detail(const struct login *l, const char *word, const char *value
 	    "email", l->a->email, word, value);
 }
 
-/* Whoever logged in is who did it. */
-static struct request as_user(const struct login *l)
-{
-	struct request as = *l->rq;
-
-	as.who = (struct principal){.kind = PRINCIPAL_USER, .id = l->out.user.id};
-	snprintf(as.who.name, sizeof(as.who.name), "%s", l->out.user.username);
-	return as;
-}
-
 static int link_identity(struct login *l, const char *how)
 {
 	int64_t id = store_new_id();
@@ -261,7 +251,7 @@ static int take_address(struct login *l, const struct request *as)
 
 static int record(struct login *l)
 {
-	struct request as = as_user(l);
+	struct request as = request_as(l->rq, l->out.user.id, l->out.user.username);
 	int64_t now = l->rq->now, at = l->a->auth_at;
 	int r = tx_exec(l->t, sql_login, "isii", l->out.identity, l->a->email, now,
 	    at > now ? now
