@@ -20,7 +20,7 @@ const options = readOptions({
   session: { type: 'string', default: '3600' },
 });
 const people = makePeople(options.domain);
-const services = new Map(); /* entity id -> ServiceProvider */
+const services = new Map(); /* entity id -> a ServiceProvider for each of its signing certificates */
 const sessions = new Map(); /* cookie -> {username, at, end} */
 let idp;
 
@@ -96,13 +96,30 @@ const fields = (query) => Object.fromEntries(['SAMLRequest', 'RelayState', 'SigA
 const signedText = (raw) => ['SAMLRequest', 'RelayState', 'SigAlg']
   .map((name) => raw.split('&').find((part) => part.startsWith(`${name}=`))).filter(Boolean).join('&');
 
+/* samlify verifies by one certificate; metadata may have several. */
+const SIGNING = /<(\w+:)?KeyDescriptor use="signing">.*?<\/\1KeyDescriptor>/gs;
+const makeServices = (metadata) => [...metadata.matchAll(SIGNING)].map(([one]) => samlify.ServiceProvider({
+  metadata: metadata.replace(SIGNING, (key) => (key === one ? key : '')),
+}));
+
+async function parseRequest(all, query, raw) {
+  let failure;
+  for (const sp of all) {
+    try {
+      return { sp, request: await idp.parseLoginRequest(sp, 'redirect', { query, octetString: signedText(raw) }) };
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
 async function readRequest(raw) {
   const query = fields(new URLSearchParams(raw));
   const xml = inflateRawSync(Buffer.from(query.SAMLRequest ?? '', 'base64')).toString();
   const issuer = /<(?:\w+:)?Issuer[^>]*>([^<]*)</.exec(xml)?.[1];
-  const sp = services.get(issuer);
-  if (!sp) throw new Error(`no such service: ${issuer}`);
-  const request = await idp.parseLoginRequest(sp, 'redirect', { query, octetString: signedText(raw) });
+  if (!services.has(issuer)) throw new Error(`no such service: ${issuer}`);
+  const { sp, request } = await parseRequest(services.get(issuer), query, raw);
   return { sp, request, force: /\bForceAuthn="(true|1)"/.test(xml), relay: query.RelayState };
 }
 
@@ -149,9 +166,9 @@ async function singleSignOn(req, res, raw, url) {
 
 const routes = {
   'PUT /services/': (_, { metadata }) => {
-    const sp = samlify.ServiceProvider({ metadata });
-    services.set(sp.entityMeta.getEntityID(), sp);
-    return { entity: sp.entityMeta.getEntityID() };
+    const all = makeServices(metadata);
+    services.set(all[0].entityMeta.getEntityID(), all);
+    return { entity: all[0].entityMeta.getEntityID() };
   },
   'POST /logout/': (username) => {
     for (const [cookie, session] of sessions) if (session.username === username) sessions.delete(cookie);
