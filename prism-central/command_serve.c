@@ -6,12 +6,14 @@
 #include <string.h>
 #include <unistd.h>
 #include <systemd/sd-daemon.h>
+#include "base/clock.h"
 #include "base/log.h"
 #include "command.h"
 #include "host_feed.h"
 #include "http.h"
 #include "secrets.h"
 #include "signing.h"
+#include "sso.h"
 #include "sso_flow.h"
 #include "tls.h"
 
@@ -61,9 +63,19 @@ static void reload(struct central *c)
 		log_event(LOG_LEVEL_INFO, "reload", "certificate", "%s", cert, NULL);
 }
 
+/* Said again every day, by whatever round comes first. */
+static void look_at_certificates(const struct central *c, int64_t *last)
+{
+	int r = sso_expiry_watch(c, last, clock_now());
+
+	if (r < 0)
+		log_event(LOG_LEVEL_ERROR, "sso_certificate", "reason", "%s", strerror(-r), NULL);
+}
+
 static void watch(struct central *c, const sigset_t *set)
 {
 	uint64_t usec = 0;
+	int64_t looked = 0;
 	struct timespec ts = {.tv_sec = 3600};
 
 	if (sd_watchdog_enabled(0, &usec) > 0 && usec > 0) {
@@ -71,6 +83,7 @@ static void watch(struct central *c, const sigset_t *set)
 		ts.tv_nsec = (long)(usec / 2 % 1000000) * 1000;
 	}
 	for (;;) {
+		look_at_certificates(c, &looked);
 		int got = sigtimedwait(set, NULL, &ts);
 		if (got == SIGTERM || got == SIGINT)
 			return;

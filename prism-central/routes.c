@@ -58,6 +58,8 @@ const struct route routes[] = {
 	    sso_connection_patch},
 	{HTTP_DELETE, V1 "/organizations/{}/sso-connections/{}", "orgs:sso:manage", SCOPE_ORG,
 	    sso_connection_delete},
+	{HTTP_POST, V1 "/organizations/{}/sso-connections/{}/certificate", "orgs:sso:manage",
+	    SCOPE_ORG, sso_succession_post, LANE_HASH},
 	{HTTP_GET, V1 "/organizations/{}/sso-domains", "orgs:sso:manage", SCOPE_ORG,
 	    sso_domain_list},
 	{HTTP_POST, V1 "/organizations/{}/sso-domains", "orgs:sso:manage", SCOPE_ORG,

@@ -36,9 +36,9 @@ int saml_fail(struct saml_fault *f, const char *word, const char *fmt, ...) _pri
 
 struct saml_query {
 	const char *operation;
-	const struct sso_attempt *a;  /* of authn and consume */
-	const char *response;	      /* of consume */
-	struct buf key, certificates; /* read here, wiped by saml_query_clear() */
+	const struct sso_attempt *a;		 /* of authn and consume */
+	const char *response;			 /* of consume */
+	struct buf key, other_key, certificates; /* read here, wiped by saml_query_clear() */
 };
 void saml_query_clear(struct saml_query *q);
 /* The connection's secrets, in the caller's transaction. 0, -EPROTO or -errno. */

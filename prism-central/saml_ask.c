@@ -7,6 +7,7 @@
 #include "saml.h"
 #include "secrets.h"
 #include "sso_certificate.h"
+#include "sso_internal.h"
 
 int saml_fail(struct saml_fault *f, const char *word, const char *fmt, ...)
 {
@@ -22,6 +23,7 @@ int saml_fail(struct saml_fault *f, const char *word, const char *fmt, ...)
 void saml_query_clear(struct saml_query *q)
 {
 	buf_free(&q->key);
+	buf_free(&q->other_key);
 	buf_free(&q->certificates);
 }
 
@@ -32,12 +34,19 @@ int saml_query_secrets(struct tx *t, const struct request *rq, const struct sso_
 
 	saml_query_clear(q);
 	buf_init(&q->key, SSO_PEM_MAX);
+	buf_init(&q->other_key, SSO_PEM_MAX);
 	buf_init(&q->certificates, SSO_PEM_MAX);
 	r = sso_secret(t, rq, c, "sp_key", &q->key);
+	if (r == 0 && c->other != SSO_OTHER_NONE)
+		r = sso_secret(t, rq, c, "sp_other_key", &q->other_key);
 	if (r == 0)
 		r = sso_secret(t, rq, c, "certificate", &q->certificates);
 	if (r == 0)
-		r = buf_error(&q->key) < 0 ? buf_error(&q->key) : buf_error(&q->certificates);
+		r = buf_error(&q->key);
+	if (r == 0)
+		r = buf_error(&q->other_key);
+	if (r == 0)
+		r = buf_error(&q->certificates);
 	if (r == -ENOENT)
 		return saml_fail(f, "configuration", "The connection has no certificate.");
 	if (r == -ENOKEY || r == -EKEYREJECTED || r == -EBADMSG)
@@ -79,6 +88,10 @@ static void put_sp(struct buf *b, const struct request *rq, const struct sso_con
 	put_member(b, "certificate", c->sp_certificate ? c->sp_certificate : "");
 	if (q->key.len)
 		put_member(b, "key", buf_str(&q->key));
+	if (q->other_key.len)
+		put_member(b, "other_key", buf_str(&q->other_key));
+	if (c->other == SSO_OTHER_NEXT)
+		put_member(b, "next_certificate", c->sp_other_certificate);
 	buf_add_char(b, '}');
 }
 
@@ -137,6 +150,23 @@ static int failed(const char *program, int error, struct saml_fault *f)
 	return error;
 }
 
+/*
+ * Certificates that have ended still count: they are the owner's word for a key, not an
+ * authority's. But where all have, and a signature is by another, the provider has changed its own.
+ */
+static void explain_end(const struct request *rq, const struct saml_query *q, struct saml_fault *f)
+{
+	char day[CLOCK_TEXT], was[sizeof(f->detail)];
+
+	if (strcmp(f->word, "unknown_certificate") != 0 && strcmp(f->word, "bad_signature") != 0)
+		return;
+	if (!sso_certificates_expired(buf_str(&q->certificates), rq->now, day))
+		return;
+	memcpy(was, f->detail, sizeof(was));
+	saml_fail(
+	    f, "expired_certificate", "The connection's certificate expired on %s. %s", day, was);
+}
+
 static int refused(const json_t *answer, const char *word, struct saml_fault *f)
 {
 	const char *text = json_string_value(json_object_get(answer, "text"));
@@ -165,8 +195,11 @@ int saml_ask(const struct request *rq, const struct sso_connection *c, const str
 	if (!json_is_object(answer))
 		return failed(program, -EIO, f);
 	word = json_string_value(json_object_get(answer, "fault"));
-	if (word)
-		return refused(answer, word, f);
+	if (word) {
+		refused(answer, word, f);
+		explain_end(rq, q, f);
+		return -EPROTO;
+	}
 	*ret = json_incref(answer);
 	return 0;
 }

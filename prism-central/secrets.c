@@ -26,6 +26,7 @@ const struct secret_column secret_columns[] = {
     SECRET_COLUMN("sso_connections", "client_secret", "id"),
     SECRET_COLUMN("sso_connections", "certificate", "id"),
     SECRET_COLUMN("sso_connections", "sp_key", "id"),
+    SECRET_COLUMN("sso_connections", "sp_other_key", "id"),
     SECRET_COLUMN("sso_identities", "refresh_token", "id"),
     {NULL},
 };

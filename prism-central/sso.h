@@ -38,6 +38,9 @@
 
 enum sso_type { SSO_OIDC = 1, SSO_SAML };
 
+/* Our second key, of SAML: sso_succession.c. */
+enum sso_other { SSO_OTHER_NONE, SSO_OTHER_NEXT, SSO_OTHER_FORMER };
+
 #define SSO_URL_MAX	512
 #define SSO_SUBJECT_MAX 255
 #define SSO_SID_MAX	255
@@ -57,6 +60,9 @@ struct sso_connection {
 	json_t *mapping; /* owned: {"email": "mail", "name": ..., "username": ..., "role": ...} */
 	json_t *allowed_roles; /* owned: an array of slugs */
 	char *sp_certificate;  /* owned */
+	enum sso_other other;
+	int64_t other_at;	    /* since when it is that */
+	char *sp_other_certificate; /* owned; "": none */
 };
 /* By slug. 0, -ENOENT or -errno. Release with sso_connection_clear(). */
 int sso_connection_find(struct tx *t, const char *slug, struct sso_connection *ret);
@@ -64,8 +70,8 @@ int sso_connection_by_id(struct tx *t, int64_t id, struct sso_connection *ret);
 void sso_connection_clear(struct sso_connection *c);
 #define _cleanup_sso_connection_ __attribute__((__cleanup__(sso_connection_clear)))
 /*
- * One of its sealed values, "client_secret", "certificate" or "sp_key", appended to *ret, which the
- * caller wipes. 0, -ENOENT where there is none, or secret_open()'s errors.
+ * One of its sealed values, "client_secret", "certificate", "sp_key" or "sp_other_key", appended to
+ * *ret, which the caller wipes. 0, -ENOENT where there is none, or secret_open()'s errors.
  */
 int sso_secret(struct tx *t, const struct request *rq, const struct sso_connection *c,
     const char *column, struct buf *ret);
@@ -142,6 +148,15 @@ int sso_enforced_for(struct tx *t, const char *email, char ret_slug[SLUG_MAX + 1
 /* Fail the act with SSO_REQUIRED, saying where to go. Returns -ECANCELED. */
 int sso_required(struct act *a, const char *slug);
 
+/*
+ * sso_expiry.c: a line in the log for each certificate of an enabled connection, the provider's or
+ * ours, that has expired or ends within SSO_EXPIRY_SOON; nothing if that was done less than a day
+ * before "now", at *last (0: never), which is set. How many lines, or -errno. Opens the database by
+ * itself.
+ */
+#define SSO_EXPIRY_SOON (30 * 86400)
+int sso_expiry_watch(const struct central *c, int64_t *last, int64_t now);
+
 /* The enabled connection that has proven the domain of this address. 0, -ENOENT or -errno. */
 int sso_discover(struct tx *t, const char *email, char ret_slug[SLUG_MAX + 1]);
 
@@ -173,6 +188,7 @@ void sso_connection_post(struct request *rq, struct reply *rp);
 void sso_connection_show(struct request *rq, struct reply *rp);
 void sso_connection_patch(struct request *rq, struct reply *rp);
 void sso_connection_delete(struct request *rq, struct reply *rp);
+void sso_succession_post(struct request *rq, struct reply *rp); /* POST .../certificate {step} */
 void sso_domain_list(struct request *rq, struct reply *rp);
 void sso_domain_post(struct request *rq, struct reply *rp);
 void sso_domain_verify(struct request *rq, struct reply *rp);

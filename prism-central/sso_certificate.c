@@ -76,12 +76,10 @@ static int64_t end_of(const X509 *x)
 	return timegm(&tm);
 }
 
-int sso_certificates_read(
-    const char *pem, struct buf *ret, int64_t *ret_ends, char *why, size_t why_size)
+int sso_certificates_read(const char *pem, struct buf *ret, char *why, size_t why_size)
 {
 	_cleanup_bio_ BIO *in = BIO_new_mem_buf(pem, (int)strnlen(pem, SSO_PEM_MAX));
 	_cleanup_bio_ BIO *out = BIO_new(BIO_s_mem());
-	int64_t ends = 0;
 	int n = 0;
 
 	if (!in || !out)
@@ -96,8 +94,6 @@ int sso_certificates_read(
 			return fault(why, why_size, "These are too many certificates.");
 		if (key_check(x, why, why_size) < 0)
 			return -EINVAL;
-		if (end_of(x) > ends)
-			ends = end_of(x);
 		if (PEM_write_bio_X509(out, x) != 1)
 			return -ENOMEM;
 	}
@@ -106,10 +102,50 @@ int sso_certificates_read(
 	ERR_clear_error();
 	if (n == 0 || !done)
 		return fault(why, why_size, "This is no certificate in PEM.");
-	int r = bio_take(out, ret);
-	if (r == 0)
-		*ret_ends = ends;
-	return r;
+	return bio_take(out, ret);
+}
+
+/* ---- looked at ------------------------------------------------------------------------------- */
+
+static void fingerprint_of(const X509 *x, char *out, size_t size)
+{
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+
+	if (X509_digest(x, EVP_sha256(), digest, &n) != 1)
+		n = 0;
+	out[0] = '\0';
+	for (unsigned i = 0; i < n && size >= 3; i++, out += 3, size -= 3)
+		snprintf(out, size, "%02X%s", digest[i], i + 1 < n ? ":" : "");
+}
+
+static void subject_of(const X509 *x, char *out, size_t size)
+{
+	_cleanup_bio_ BIO *b = BIO_new(BIO_s_mem());
+	char *p = NULL;
+	long n = 0;
+
+	if (b && X509_NAME_print_ex(b, X509_get_subject_name(x), 0, XN_FLAG_RFC2253) >= 0)
+		n = BIO_get_mem_data(b, &p);
+	snprintf(out, size, "%.*s", n > 0 ? (int)n : 0, n > 0 ? p : "");
+}
+
+int sso_certificates_look(const char *pem, struct sso_certificate *ret, int max)
+{
+	_cleanup_bio_ BIO *in = BIO_new_mem_buf(pem, (int)strnlen(pem, SSO_PEM_MAX));
+	int n = 0;
+
+	while (in && n < max) {
+		_cleanup_x509_ X509 *x = PEM_read_bio_X509(in, NULL, NULL, NULL);
+		if (!x)
+			break;
+		fingerprint_of(x, ret[n].fingerprint, sizeof(ret[n].fingerprint));
+		subject_of(x, ret[n].subject, sizeof(ret[n].subject));
+		ret[n].not_after = end_of(x);
+		n++;
+	}
+	ERR_clear_error();
+	return n;
 }
 
 /* ---- ours ------------------------------------------------------------------------------------ */

@@ -3,6 +3,7 @@
 #define SSO_INTERNAL_H
 
 /* What the files of sso.h share among themselves. */
+#include "base/clock.h"
 #include "role.h"
 #include "sso.h"
 
@@ -17,6 +18,31 @@
  */
 int sso_seal(struct tx *t, const struct request *rq, int64_t org, const char *column, int64_t row,
     const char *text, struct buf *ret);
+
+/*
+ * Store one of the connection's sealed values, named as for sso_secret(); NULL takes it away. 0,
+ * -ECANCELED (act_fail()ed: no master key) or -errno.
+ */
+int sso_secret_put(struct tx *t, struct act *a, const struct sso_connection *c, const char *column,
+    const char *text);
+
+/* "", "next" or "former". */
+const char *sso_other_word(enum sso_other other);
+
+/* The connection that the path names, by slug or id, if it is the caller's organization's. 0,
+ * -ECANCELED (act_fail()ed) or -errno. */
+int sso_connection_of(struct tx *t, struct act *a, struct sso_connection *ret);
+/* sso_show.c: how the API shows one. 0 or -errno. */
+int sso_connection_json(
+    struct tx *t, const struct act *a, const struct sso_connection *c, json_t **ret);
+/*
+ * sso_expiry.c: add to it "certificates", the provider's, "sp_certificates", ours, and, if there is
+ * anything to be told, "warnings". For SAML. 0 or -errno.
+ */
+int sso_expiry_json(
+    struct tx *t, const struct request *rq, const struct sso_connection *c, json_t *into);
+/* Whether the last of these has ended, and on which day. */
+bool sso_certificates_expired(const char *pem, int64_t now, char day[CLOCK_TEXT]);
 
 /* Behind the "@", in lowercase; NULL: not an address. */
 const char *sso_domain_of(const char *email, char out[EMAIL_MAX + 1]);

@@ -304,8 +304,7 @@ int sso_values_prepare(struct act *a, struct sso_values *v, const char *make)
 	    (!body_string(a->rq, "certificate", &pem) || (pem && strlen(pem) >= SSO_PEM_MAX)))
 		return act_fail(a, API_INVALID_VALUE, "\"certificate\" is text in PEM.");
 	if (r == 0 && pem) {
-		r = sso_certificates_read(
-		    pem, &v->certificates, &v->certificates_end, why, sizeof(why));
+		r = sso_certificates_read(pem, &v->certificates, why, sizeof(why));
 		if (r == -EINVAL)
 			return act_fail(a, API_INVALID_VALUE, "\"certificate\": %s", why);
 	}

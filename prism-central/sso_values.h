@@ -22,7 +22,6 @@ struct sso_values {
 	bool secret, certificate;  /* whether the body names them */
 	const char *client_secret; /* NULL: take it away */
 	struct buf certificates;   /* the provider's, checked; empty: take them away */
-	int64_t certificates_end;  /* when the last of them expires */
 	const json_t *domains;	   /* an array; NULL: absent */
 	struct buf sp_key;	   /* a new connection's: a secret */
 	struct buf sp_certificate;

@@ -165,124 +165,6 @@ static int options_take(struct cli *c, json_t *body)
 	return r ? r : option_secret(c, body);
 }
 
-/* ---- showing ----------------------------------------------------------------------------------*/
-
-static const char *yes_no(const json_t *o, const char *name)
-{
-	return json_is_true(json_object_get(o, name)) ? "Yes" : "No";
-}
-
-static const char *domains_text(const json_t *o, char *out, size_t size)
-{
-	const json_t *d;
-	size_t i, n = 0;
-
-	out[0] = '\0';
-	json_array_foreach(json_object_get(o, "domains"), i, d)
-	{
-		int len = snprintf(out + n, size - n, "%s%s%s", n ? ", " : "", text_of(d, "domain"),
-		    json_is_true(json_object_get(d, "proven")) ? "" : " (not proven)");
-
-		if (len < 0 || (size_t)len >= size - n)
-			break;
-		n += (size_t)len;
-	}
-	return out;
-}
-
-/* "2 minutes ago, discovery_issuer: the document says ..."; "": never. */
-static const char *refusal_text(const json_t *o, int64_t now, char *out, size_t size)
-{
-	const json_t *last = json_object_get(o, "last_refusal");
-	const char *detail = text_of(last, "detail");
-	char ago[CLOCK_TEXT] = "";
-
-	out[0] = '\0';
-	if (!json_is_object(last))
-		return out;
-	clock_format_ago(time_of(last, "at"), now, ago);
-	snprintf(out, size, "%s, %s%s%s", ago, text_of(last, "fault"), *detail ? ": " : "", detail);
-	return out;
-}
-
-static void connection_print(const json_t *o, int64_t now)
-{
-	bool saml = strcmp(text_of(o, "type"), "saml") == 0;
-	char type[16], domains[512], role[32], refusal[512];
-
-	out_fields(
-	    (struct out_field[]){{"Connection", text_of(o, "slug")}, {"Name", text_of(o, "name")},
-		{"Organization", text_of(o, "organization")},
-		{"Type", saml ? "SAML" : out_capital("OIDC", type, sizeof(type))},
-		{"Enabled", yes_no(o, "enabled")}, {"Issuer", text_of(o, "issuer")},
-		{"Client ID", text_of(o, "client_id")},
-		{"Client secret", saml ? NULL : yes_no(o, "has_client_secret")},
-		{"Scopes", text_of(o, "scopes")}, {"Entry point", text_of(o, "entry_point")},
-		{"Enforced", yes_no(o, "enforce_sso")},
-		{"Makes accounts", yes_no(o, "auto_provision")},
-		{"Default role", out_capital(text_of(o, "default_role"), role, sizeof(role))},
-		{"Domains", domains_text(o, domains, sizeof(domains))},
-		{"Last refused", refusal_text(o, now, refusal, sizeof(refusal))}},
-	    15);
-}
-
-/* What the provider's administrator has to enter there. */
-static void provider_print(const json_t *o)
-{
-	out_printf("\nEnter this at the provider:\n");
-	if (strcmp(text_of(o, "type"), "saml") == 0)
-		out_fields((struct out_field[]){{"Entity ID", text_of(o, "entity_id")},
-			       {"Consumer (ACS)", text_of(o, "acs_url")},
-			       {"Metadata", text_of(o, "metadata_url")}},
-		    3);
-	else
-		out_fields((struct out_field[]){{"Redirect URI", text_of(o, "redirect_uri")},
-			       {"Logout (back-channel)", text_of(o, "logout_url")}},
-		    2);
-}
-
-static void warnings_print(const json_t *o)
-{
-	const json_t *w;
-	size_t i;
-
-	json_array_foreach(json_object_get(o, "warnings"), i, w)
-	{
-		out_printf("\n%s\n", json_string_value(w) ? json_string_value(w) : "");
-	}
-}
-
-/* Whom enforcing spares: said when it is asked for. */
-static void unlinked_print(const struct cli *c, const json_t *o)
-{
-	long long n = int_of(o, "unlinked_members");
-
-	if (!args_get(c->args, "enforce") || !json_is_true(json_object_get(o, "enforce_sso")))
-		return;
-	if (n == 0)
-		out_printf("\nEvery member of the organization can log in there.\n");
-	else
-		out_printf(
-		    "\nEnforcing closes nothing to %lld %s of the organization who cannot log in\n"
-		    "there yet: passwords and keys stay open to them.\n",
-		    n, n == 1 ? "member" : "members");
-}
-
-static int connection_show(struct cli *c, const char *title, const json_t *o)
-{
-	if (c->json) {
-		out_json(o);
-		return STATUS_OK;
-	}
-	if (title)
-		out_title(ICON_DONE, "%s", title);
-	connection_print(o, c->now);
-	provider_print(o);
-	unlinked_print(c, o);
-	warnings_print(o);
-	return STATUS_OK;
-}
-
 /* ---- connections ------------------------------------------------------------------------------*/
 
 static int sso_list(struct cli *c)
@@ -308,7 +190,7 @@ static int sso_list(struct cli *c)
 		out_table_add(
 		    &t, (const char *[]){text_of(o, "slug"), text_of(o, "name"), text_of(o, "type"),
 			    json_is_true(json_object_get(o, "enabled")) ? "Enabled" : "Disabled",
-			    text_of(o, "issuer"), NULL});
+			    text_of(o, "issuer"), sso_certificates_text(o), NULL});
 	}
 	if (!t.rows)
 		out_printf("None. Make one: prism sso add NAME --type oidc --issuer URL ...\n");
@@ -324,7 +206,7 @@ static int sso_show(struct cli *c)
 
 	if (!r)
 		r = api_call(c, "GET", path, NULL, &o);
-	return r ? r : connection_show(c, NULL, o);
+	return r ? r : sso_connection_show(c, NULL, o);
 }
 
 static int sso_add(struct cli *c)
@@ -338,7 +220,7 @@ static int sso_add(struct cli *c)
 	if (!r)
 		r = api_call(c, "POST", path, json_incref(body), &o);
 	if (!r)
-		r = connection_show(c, "Connection Made", o);
+		r = sso_connection_show(c, "Connection Made", o);
 	if (!r && !c->json && !json_is_true(json_object_get(o, "enabled")))
 		out_printf(
 		    "\nThen enable it: prism sso edit %s --enabled yes\n", text_of(o, "slug"));
@@ -360,7 +242,7 @@ static int sso_edit(struct cli *c)
 		r = connections_path(c, c->args->pos[0], &path);
 	if (!r)
 		r = api_call(c, "PATCH", path, json_incref(body), &o);
-	return r ? r : connection_show(c, "Connection Changed", o);
+	return r ? r : sso_connection_show(c, "Connection Changed", o);
 }
 
 /* The service's words are for programs. */
@@ -433,6 +315,57 @@ static int sso_metadata(struct cli *c)
 		fputs(buf_str(&b), stdout);
 	}
 	return STATUS_OK;
+}
+
+/* ---- our certificate --------------------------------------------------------------------------*/
+
+static int certificate_step(struct cli *c, const char *step, const char *title, json_t **ret)
+{
+	char organization[ORGANIZATION_MAX];
+	int r = sso_organization(c, organization, sizeof(organization));
+	json_t *body = r ? NULL : json_pack("{s:s}", "step", step);
+
+	if (!r && args_flag(c->args, "force"))
+		json_object_set_new(body, "force", json_true());
+	if (!r)
+		r = api_call(c, "POST",
+		    api_path("/organizations/", organization, "/sso-connections/", c->args->pos[0],
+			"/certificate", NULL),
+		    body, ret);
+	return r ? r : sso_connection_show(c, title, *ret);
+}
+
+static int sso_certificate_next(struct cli *c)
+{
+	_cleanup_json_ json_t *o = NULL;
+	int r = certificate_step(c, "next", "Certificate Made", &o);
+
+	if (!r && !c->json)
+		out_printf(
+		    "\nOur metadata have both now: %s\nOnce the provider has read them: prism "
+		    "sso certificate switch %s\n",
+		    text_of(o, "metadata_url"), c->args->pos[0]);
+	return r;
+}
+
+static int sso_certificate_switch(struct cli *c)
+{
+	_cleanup_json_ json_t *o = NULL;
+	int r = certificate_step(c, "switch", "Certificate Changed", &o);
+
+	if (!r && !c->json)
+		out_printf(
+		    "\nThe way back, should logins fail now: the same command again.\nOnce all "
+		    "is well, in a day: prism sso certificate drop %s\n",
+		    c->args->pos[0]);
+	return r;
+}
+
+static int sso_certificate_drop(struct cli *c)
+{
+	_cleanup_json_ json_t *o = NULL;
+
+	return certificate_step(c, "drop", "Certificate Dropped", &o);
 }
 
 /* ---- the person's own logins ------------------------------------------------------------------*/
@@ -548,6 +481,11 @@ static const struct option_spec remove_options[] = {
     ORGANIZATION,
     {NULL},
 };
+static const struct option_spec certificate_options[] = {
+    {"force", NULL, "although the provider may not be ready for it"},
+    ORGANIZATION,
+    {NULL},
+};
 static const struct option_spec domain_options[] = {
     {"connection", "CONNECTION", "the connection that its people use", true},
     ORGANIZATION,
@@ -567,6 +505,12 @@ const struct command sso_commands[] = {
 	sso_remove},
     {"sso metadata", "CONNECTION", 1, 1, COMMAND_LOGIN, "Print our SAML metadata for the provider.",
 	NULL, sso_metadata},
+    {"sso certificate next", "CONNECTION", 1, 1, COMMAND_LOGIN,
+	"Publish the next certificate of our own.", organization_options, sso_certificate_next},
+    {"sso certificate switch", "CONNECTION", 1, 1, COMMAND_LOGIN,
+	"Sign with the other certificate.", certificate_options, sso_certificate_switch},
+    {"sso certificate drop", "CONNECTION", 1, 1, COMMAND_LOGIN, "Forget the other certificate.",
+	certificate_options, sso_certificate_drop},
     {"sso domain add", "DOMAIN", 1, 1, COMMAND_LOGIN, "Claim a domain for a login connection.",
 	domain_options, sso_domain_add},
     {"sso domain verify", "DOMAIN", 1, 1, COMMAND_LOGIN, "Prove a domain by its TXT record.",

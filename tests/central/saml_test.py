@@ -235,6 +235,119 @@ same(sql("SELECT u.username, u.name, i.email FROM sso_identities i JOIN users u 
 say("Carol <b>" not in t.client.get("/").text,
     "S3.17 and escaped where they are shown")
 
+# ---- the provider's certificates ----
+
+
+def fingerprint(pem):
+    done = subprocess.run(["openssl", "x509", "-noout", "-fingerprint", "-sha256"], input=pem.encode(), check=True,
+                          capture_output=True)
+    return done.stdout.decode().strip().rpartition("=")[2]
+
+
+def connection(slug):
+    return api("GET", "/organizations/default/sso-connections/" + slug, bearer=boss).json
+
+
+def change(slug, **fields):
+    return api("PATCH", "/organizations/default/sso-connections/" + slug, fields, boss).status
+
+
+def answered(slug, case="good", **more):
+    x = Login(slug)
+    return x, x.post(x.mint(case, **more))
+
+
+def named(slug, word, *texts):
+    """The reason of the last refusal, as the owner and the audit have it."""
+    last, event = connection(slug)["last_refusal"] or {}, audit("sso.refused")[2]
+    good = last.get("fault") == event.get("fault") == word and all(
+        t in last["detail"] and t in event["detail"] for t in texts)
+    if not good:
+        note("%s, %s" % (last, event))
+    return good
+
+
+other = fingerprint(read("other.crt"))
+a = answered("second", "foreign-key")[1]
+refused(a, "unknown_certificate", "I3.2 signed by a certificate that the connection does not have")
+say(named("second", "unknown_certificate", other), "I3.2 its owner is told which, and so is the audit")
+same(change("second", certificate=read("idp.crt") + read("other.crt")), 200, "I3.2 it is added beside the other")
+for case in ("good", "foreign-key"):
+    x, a = answered("second", case, subject="carol-id")
+    same(x.finish(a).status, 303, "I3.2 either signs now: " + case)
+same(change("second", certificate=read("other.crt")), 200, "I3.2 the former one is taken away")
+refused(answered("second")[1], "unknown_certificate", "I3.2 and counts no longer")
+subprocess.run("openssl req -new -key idp.key -subj /CN=idp | openssl x509 -req -signkey idp.key -days -1 -out gone.crt",
+               shell=True, check=True, capture_output=True, cwd=DIR)
+same(change("second", certificate=read("gone.crt")), 200, "I3.2 a certificate that has ended is taken, with a warning")
+say("has expired" in connection("second")["warnings"][0], "I3.2 which stays while it is there")
+x, a = answered("second", cert=file("gone.crt"), subject="carol-id")
+same(x.finish(a).status, 303, "I3.2 its key is the provider's still: nobody is locked out at midnight")
+refused(answered("second", "foreign-key")[1], "expired_certificate", "I3.2 but when the provider signs by another one")
+say(named("second", "expired_certificate", "expired on", other), "I3.2 the owner is told that it has ended, and which signs")
+refused(answered("second", "tampered-name", cert=file("gone.crt"))[1], "expired_certificate",
+        "I3.2 and is told so of every signature that does not fit")
+same(change("second", certificate=read("idp.crt")), 200, "I3.2 with a good one")
+refused(answered("second", "tampered-name")[1], "bad_signature", "I3.2 that is a bad signature")
+
+# ---- our own certificate, and the next ----
+
+
+def step(name, slug="second", **more):
+    a = api("POST", "/organizations/default/sso-connections/%s/certificate" % slug, dict(step=name, **more), boss)
+    return {c["use"]: c["pem"] for c in a.json["sp_certificates"]} if a.status == 200 else a.json["error"]["code"]
+
+
+def published(slug="second"):
+    xml = browser().get("/sso/%s/metadata" % slug).text
+    return [(use, fingerprint("-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n" % "\n".join(
+        re.findall(".{1,64}", text)))) for use, text in
+            re.findall(r'use="(\w+)">.*?<ds:X509Certificate>([^<]*)<', xml, re.S)]
+
+
+def signs(slug="second"):
+    """Whose certificate verifies our request: of those given."""
+    x = Login(slug)
+    signed, _, signature = x.redirect.location.partition("?")[2].rpartition("&Signature=")
+    signed = signed[signed.index("SAMLRequest="):]
+    with open(file("request.sig"), "wb") as f:
+        f.write(base64.b64decode(urllib.parse.unquote(signature)))
+    for use, pem in ours.items():
+        with open(file("request.crt"), "w", encoding="utf-8") as f:
+            f.write(pem)
+        subprocess.run("openssl x509 -in request.crt -noout -pubkey >request.pub", shell=True, check=True, cwd=DIR)
+        if subprocess.run(["openssl", "dgst", "-sha256", "-verify", file("request.pub"), "-signature",
+                           file("request.sig")], input=signed.encode(), capture_output=True, check=False).returncode == 0:
+            return use
+    return None
+
+
+def opened(use):
+    """Logged in by an assertion that was encrypted for one of ours."""
+    with open(file("encrypt.crt"), "w", encoding="utf-8") as f:
+        f.write(ours[use])
+    x, a = answered("second", "good-encrypted", sp_cert=file("encrypt.crt"), subject="carol-id")
+    return a.status == 303 and x.finish(a).status == 303
+
+
+ours = step("next")
+present, following = fingerprint(ours["current"]), fingerprint(ours["next"])
+same(published(), [("signing", present), ("signing", following), ("encryption", present)],
+     "I3.2 our next certificate is published beside the present one, for signatures")
+same(signs(), "current", "I3.2 requests are signed as before")
+say(opened("current"), "I3.2 what is encrypted for us is opened as before")
+same(step("switch"), "CONFLICT", "I3.2 providers get a day to read it")
+begun = Login("second")
+ours = step("switch", force=True)
+same((fingerprint(ours["current"]), fingerprint(ours["former"])), (following, present), "I3.2 then it is switched to")
+same(published(), [("signing", following), ("encryption", following)], "I3.2 and published alone")
+same(signs(), "current", "I3.2 requests are signed by it")
+same(begun.finish(begun.post(begun.mint(subject="carol-id"))).status, 303, "I3.2 a login that was on its way comes in")
+say(opened("current"), "I3.2 what is encrypted for it is opened")
+say(opened("former"), "I3.2 and what a provider that has not read it yet encrypts for the former one")
+step("drop", force=True)
+say(not opened("former"), "I3.2 until that is dropped")
+
 # ---- linking one's own account ----
 
 dana = Person("dana", boss)
@@ -252,9 +365,31 @@ if IDP_URL:
     certificate = re.search(r"X509Certificate>([^<]*)<", metadata).group(1)
     pem = "-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n" % "\n".join(re.findall(".{1,64}", certificate))
     campus = connect("campus", issuer=IDP_URL + "/metadata", entry_point=IDP_URL + "/sso", certificate=pem)
-    ours = browser().get("/sso/campus/metadata").text
-    body = json.dumps({"metadata": ours}).encode()
-    urllib.request.urlopen(urllib.request.Request(IDP_ADMIN + "/services/", body, method="PUT")).read()
+    ours_before = browser().get("/sso/campus/metadata").text
+    step("next", "campus")
+    both = browser().get("/sso/campus/metadata").text
+    step("switch", "campus", force=True)
+    after = browser().get("/sso/campus/metadata").text
+
+
+    def known(metadata):
+        body = json.dumps({"metadata": metadata}).encode()
+        urllib.request.urlopen(urllib.request.Request(IDP_ADMIN + "/services/", body, method="PUT")).read()
+
+
+    def asks():
+        """Does the provider take our signed request?"""
+        try:
+            return "Campus login" in urllib.request.urlopen(Login("campus").redirect.location).read().decode()
+        except urllib.error.HTTPError:
+            return False
+
+
+    known(both)
+    say(asks(), "I3.2 samlify, which has read both our certificates, takes requests signed by the second")
+    known(ours_before)
+    say(not asks(), "I3.2 and not if it has read the first alone")
+    known(after)
     t = Login("campus")
     form = urllib.parse.urlencode({"username": "chen", "password": "chen-at-campus"}).encode()
     page = urllib.request.urlopen(t.redirect.location, form).read().decode()

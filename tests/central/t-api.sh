@@ -248,6 +248,7 @@ wants NOT_LOGGED_IN "S3.12 nobody makes one" POST $o/sso-connections '{"slug":"i
 wants NOT_LOGGED_IN "S3.12 nor looks at one" GET $o/sso-connections/idp
 wants NOT_LOGGED_IN "S3.12 nor changes one" PATCH $o/sso-connections/idp '{"enabled":true}'
 wants NOT_LOGGED_IN "S3.12 nor deletes one" DELETE $o/sso-connections/idp
+wants NOT_LOGGED_IN "S3.12 nor makes it another certificate" POST $o/sso-connections/idp/certificate '{"step":"next"}'
 wants NOT_LOGGED_IN "S3.18 domains are for owners" GET $o/sso-domains
 wants NOT_LOGGED_IN "S3.18 nobody claims one" POST $o/sso-domains '{"domain":"acme.com","connection":"idp"}'
 wants NOT_LOGGED_IN "S3.18 nor proves one" POST $o/sso-domains/acme.com/verify

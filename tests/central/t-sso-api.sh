@@ -124,6 +124,8 @@ cert other 400 -newkey rsa:3072
 cert curve 400 -newkey ec -pkeyopt ec_paramgen_curve:P-256
 cert weak 400 -newkey rsa:1024
 cert soon 2 -newkey rsa:2048
+openssl req -new -key "$dir/soon.key" -subj /CN=gone 2>/dev/null |
+  openssl x509 -req -signkey "$dir/soon.key" -days -1 -out "$dir/gone.pem" 2>/dev/null
 with() { jq -n --rawfile c "$1" "${@:2}"; }
 wants 201 "S3.17 a SAML connection, before its provider is known" POST $c '{"slug":"acme-saml","type":"saml"}'
 is "$(get '[.metadata_url, .acs_url, .entity_id, .client_id] | map(tostring) | join("|")')" \
@@ -140,8 +142,27 @@ is "$(get '[.has_certificate, .entry_point, .issuer, .enabled, .warnings] | map(
 ! in_database "$(sed -n 3p "$dir/good.pem")" && ! in_database 'PRIVATE KEY'; say $? "S3.19 certificate and key are sealed"
 cat "$dir/good.pem" "$dir/other.pem" >"$dir/two.pem"
 wants 200 "S3.17 two certificates, while a provider changes its key" PATCH $c/acme-saml "$(with "$dir/two.pem" '{certificate: $c}')"
+seen() { get "[.certificates[] | [.fingerprint, .subject, .state] | join(\" \")] | join(\"|\")"; }
+fingerprint() { openssl x509 -noout -fingerprint -sha256 | sed 's/.*=//'; }
+is "$(seen)" "$(fingerprint <"$dir/good.pem") CN=idp good|$(fingerprint <"$dir/other.pem") CN=idp good" "I3.2 the owner sees both: fingerprint, subject, state"
+is "$(get '.certificates[0].not_after')" "$(date -u -d "$(openssl x509 -in "$dir/good.pem" -noout -enddate | sed 's/.*=//')" +%FT%TZ)" "I3.2 and when each ends"
+wants 200 "I3.2 the same" GET $c
+is "$(get '[.[] | [.slug, (.certificates | length), .warnings] | map(tostring) | join(" ")] | join("|")')" "acme-oidc 0 null|acme-saml 2 null" "I3.2 in the list"
+is "$(get '.[0].certificates')" null "I3.2 an OIDC connection has none"
+cat "$dir/good.pem" "$dir/gone.pem" >"$dir/one-gone.pem"
+wants 200 "I3.2 one that has ended, beside a good one" PATCH $c/acme-saml "$(with "$dir/one-gone.pem" '{certificate: $c}')"
+is "$(get '.certificates[].state' | paste -sd' ') $(get '.warnings | length')" "good expired 1" "I3.2 is told as such"
+[[ $(get '.warnings[0]') == *"has expired"*"$(fingerprint <"$dir/gone.pem")"* ]]; say $? "I3.2 with the fingerprint that tells which"
 wants 200 "S3.17 one that ends soon" PATCH $c/acme-saml "$(with "$dir/soon.pem" '{certificate: $c}')"
 [[ $(get '.warnings[0]') == *"within a month"* ]]; say $? "S3.17 is taken with a warning"
+is "$(seen)" "$(fingerprint <"$dir/soon.pem") CN=idp ends_soon" "I3.2 and shown with it"
+stop
+mv "$dir/log" "$dir/log.before"
+start
+told() { grep -c " sso_certificate connection=\"acme-saml\" .*whose=\"provider\" state=\"ends_soon\" .*$(fingerprint <"$dir/soon.pem")" "$dir/log"; }
+for _ in $(seq 100); do [ "$(told)" -gt 0 ] && break; sleep 0.05; done
+is "$(told)" 1 "I3.2 the service's log tells of it once, when it starts"
+is "$(grep -c ' sso_certificate ' "$dir/log")" 1 "I3.2 and of no other"
 for file in weak.pem curve.pem good.key password; do
   wants INVALID_VALUE "S3.17 refused as a certificate: $file" PATCH $c/acme-saml "$(with "$dir/$file" '{certificate: $c}')"
 done
@@ -149,6 +170,44 @@ wants INVALID_VALUE "S3.17 refused: a certificate that breaks off" PATCH $c/acme
 wants INVALID_VALUE "S3.17 refused: no certificate while it is enabled" PATCH $c/acme-saml '{"certificate":null}'
 wants INVALID_VALUE "S3.17 refused: a client secret" PATCH $c/acme-saml '{"client_secret":"x"}'
 wants INVALID_VALUE "S3.17 refused: an entry point without TLS" PATCH $c/acme-saml '{"entry_point":"http://idp.acme.com/"}'
+
+# ---- our own key, and the next ----
+step() { ask POST "$c/${2:-acme-saml}/certificate" "{\"step\":\"$1\"${3-}}"; }
+ours() { get '[.sp_certificates[].use] | join(" ")'; }
+of() { get ".sp_certificates[] | select(.use == \"$1\") | .fingerprint"; }
+ask GET $c/acme-saml
+first=$(of current)
+is "$(ours) $first" "current $(get .sp_certificate | fingerprint)" "I3.2 our own certificate is shown as well"
+is "$(get '.sp_certificates[0].subject')" "CN=prism acme-saml" "I3.2 with its subject"
+for text in switch drop; do step $text; is "$(code)" CONFLICT "I3.2 there is none to $text yet"; done
+step forward; is "$(code)" INVALID_VALUE "I3.2 refused: a step that is none"
+step next acme-oidc; is "$(code)" INVALID_VALUE "I3.2 refused: for OpenID Connect"
+step next nobody; is "$(code)" SSO_NOT_FOUND "I3.2 refused: for a connection that is none"
+step next; is "$status $(ours)" "200 current next" "I3.2 the next one is made"
+second=$(of next)
+[ -n "$second" ] && [ "$second" != "$first" ] && [ "$(of current)" = "$first" ]; say $? "I3.2 beside the present one, which is still that"
+is "$(get '.sp_certificates[] | select(.use == "next") | .pem' | fingerprint)" "$second" "I3.2 it can be given to the provider"
+step next; is "$(code)" CONFLICT "I3.2 one next is enough"
+step switch; is "$(code)" CONFLICT "I3.2 the provider has a day to read it"
+[[ $(get .error.message) == *"from 20"*force* ]]; say $? "I3.2 and the answer says until when"
+sql "UPDATE sso_connections SET sp_other_at = sp_other_at - 86400 WHERE slug = 'acme-saml'"
+step switch; is "$status $(of current) $(of former)" "200 $second $first" "I3.2 after that it is switched to"
+is "$(get .sp_certificate | fingerprint)" "$second" "I3.2 it is our certificate now"
+step next; is "$(code)" CONFLICT "I3.2 no third one"
+step drop; is "$(code)" CONFLICT "I3.2 the former one stays a day for what is encrypted for it"
+step switch; is "$status $(of current) $(of next)" "200 $first $second" "I3.2 the way back is open at once"
+"$central" -c "$dir/central.conf" secrets rotate --data acme >>"$dir/log" 2>&1; say $? "S3.19 the organization gets a new data key"
+step switch acme-saml ',"force":true'; is "$status $(of current)" "200 $second" "I3.2 --force does not wait, and the keys are found again"
+step drop acme-saml ',"force":true'; is "$status $(ours)" "200 current" "I3.2 the former one is dropped"
+is "$(sql "SELECT sp_other, sp_other_key IS NULL, sp_other_certificate FROM sso_connections WHERE slug = 'acme-saml'")" "|1|" "I3.2 and nothing is left of it"
+! in_database 'PRIVATE KEY'; say $? "S3.19 none of the keys stands there unsealed"
+is "$(sql "SELECT group_concat(substr(action, 17), ' ') FROM audit WHERE action LIKE 'sso.certificate.%' AND object = 'sso-connection:acme-saml'")" \
+  "next switch switch switch drop" "I3.2 each step is in the audit"
+is "$(sql "SELECT json_extract(detail, '\$.fingerprint') FROM audit WHERE action = 'sso.certificate.next'")" "$second" "I3.2 with the fingerprint"
+token=$adam; step next; is "$(code)" ORG_FORBIDDEN "S3.12 no admin takes such a step"
+token=$rival; ask POST $v/organizations/rival/sso-connections/acme-saml/certificate '{"step":"next"}'
+is "$(code)" SSO_NOT_FOUND "S3.16 nor another organization's owner"
+token=$olga
 
 # ---- who may ----
 for who in adam mia rival; do

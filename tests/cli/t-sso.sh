@@ -52,6 +52,28 @@ for text in "" "\\n"; do
 	run as boss prism sso edit uni --client-secret-file "$T/empty"
 	[ "$status" = 5 ] && has "$err" "$T/empty is empty"; tap $? "S3.19 an empty file is no secret"
 done
+fingerprint=$(openssl x509 -in "$T/idp.pem" -noout -fingerprint -sha256 | sed 's/.*=//')
+run as boss prism sso show uni-saml
+[ "$status" = 0 ] && has "$out" "The provider signs with:" && has "$out" "$fingerprint" && has "$out" "CN=" &&
+	[[ $out =~ "Ends:"\ +[0-9]+" "[A-Z][a-z]+" 20" ]]
+tap $? "I3.2 sso show: the provider's certificate, its SHA-256 and its end"
+[[ $out == *"Prism signs with:"*"Use:"*Current*"SHA-256:"* ]] && has "$out" "CN=prism uni-saml"; tap $? "I3.2 and our own"
+run as boss prism sso list
+[ "$status" = 0 ] && [[ $out =~ uni-saml.*"Certificate ends soon" ]]; tap $? "I3.2 sso list tells which ends soon"
+run as boss prism sso certificate switch uni-saml
+[ "$status" = 1 ] && has "$err" "prism sso certificate next uni-saml"; tap $? "I3.2 without a next certificate there is nothing to switch to"
+run as boss prism sso certificate next uni-saml
+[ "$status" = 0 ] && has "$out" "Next, published since" && has "$out" "prism sso certificate switch uni-saml" &&
+	has "$out" "$CENTRAL_URL/sso/uni-saml/metadata"
+tap $? "I3.2 sso certificate next says who has to read what"
+is "$(as boss prism sso metadata uni-saml | grep -o 'use="signing"' | wc -l)" 2 "I3.2 the metadata have both"
+run as boss prism sso certificate switch uni-saml
+[ "$status" = 1 ] && has "$err" "--force"; tap $? "I3.2 switched at once it is refused, but with --force"
+run as boss prism sso certificate switch uni-saml --force
+[ "$status" = 0 ] && has "$out" "Former, since" && has "$out" "same command again"; tap $? "I3.2 which says how to go back"
+run as boss prism sso certificate drop uni-saml --force --json
+[ "$status" = 0 ] && [ "$(jq -r '[.sp_certificates[].use] | join(" ")' <<<"$out")" = current ]; tap $? "I3.2 dropped, as JSON"
+
 echo "no certificate" >"$T/bad.pem"
 run as boss prism sso edit uni-saml --certificate-file "$T/bad.pem"
 [ "$status" = 1 ] && has "$err" "no certificate in PEM"; tap $? "S3.17 a file that is no certificate is refused"
