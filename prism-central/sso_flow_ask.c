@@ -97,7 +97,7 @@ void sso_flow_say_other(struct request *rq, struct reply *rp, const struct sso_c
 	_cleanup_buf_ struct buf again = BUF_INIT(4096);
 	const char *name = result->user.username;
 
-	sso_refuse_note(rq, c, "other_person", name);
+	sso_refuse_note(rq, c, "other_logged_in", name);
 	again_path(c, return_to, &again);
 	page_begin(&p, rq, rp, 200, "You are logged in as somebody else");
 	html_put(&p.body,

@@ -178,7 +178,7 @@ page=$out
 is "$(who both) $(db 'SELECT count(*) FROM users') $(db 'SELECT count(*) FROM sso_identities') $(logged_in)" "ann $people $ids $open" \
 	"I3.2 who was logged in stays so, and nothing is made or ended"
 is "$(db "SELECT actor || ' ' || action || ' ' || json_extract(detail, '\$.fault') || ' ' || json_extract(detail, '\$.detail') FROM audit ORDER BY seq DESC LIMIT 1")" \
-	"user:ann sso.refused other_person mallory" "I3.2 the audit log tells of it"
+	"user:ann sso.refused other_logged_in mallory" "I3.2 the audit log tells of it"
 has "$page" 'href="/device">Stay ann'; tap $? "I3.2 they may stay who they are, and go on"
 out=$page
 b both /logout --data-urlencode "csrf=$(form_field csrf)" --data-urlencode "return=$(form_field return)"
