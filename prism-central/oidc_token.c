@@ -64,7 +64,8 @@ static int answer_read(
 	if (res->status != 200) {
 		const char *word = asked_wrong ? oidc_error_parse(text, res->body.len) : "other";
 
-		oidc_fail(f, "token_refused", "token: it answered %ld, %s", res->status, word);
+		oidc_fail(f, "token_refused", "token: it answered %ld, %s%s", res->status, word,
+		    strcmp(word, "invalid_client") == 0 ? ": compare client ID and secret" : "");
 		return strcmp(word, "invalid_grant") == 0 ? -EKEYREJECTED : -EPROTO;
 	}
 	int r = oidc_tokens_parse(text, res->body.len, ret);

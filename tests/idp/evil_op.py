@@ -196,6 +196,8 @@ class Provider:
         return 200, out
 
     def exchange(self, form, client):
+        if self.fault("token_client"):
+            return 401, {"error": "invalid_client"}
         if form.get("grant_type") == "refresh_token":
             if self.fault("refresh_refused"):
                 return 400, {"error": "invalid_grant"}

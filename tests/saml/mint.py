@@ -284,6 +284,12 @@ def stale_login(m):
     return m.build()
 
 
+@case("not_yet")
+def issued_in_the_future(m):
+    return m.sign(m.response(m.assertion().replace('IssueInstant="%s"' % instant(m.now),
+                                                   'IssueInstant="%s"' % instant(m.now + 75))), "Assertion")
+
+
 @case("no_confirmation")
 def holder_of_key(m):
     return m.sign(m.response(m.assertion().replace(BEARER, BEARER.replace("bearer", "holder-of-key"))), "Assertion")
