@@ -165,6 +165,20 @@ again.finish(again.post(again.mint(subject="alice-id", email="other@uni.edu", na
 same((logged_in(again.client), sql("SELECT COUNT(*) FROM sso_identities")), ("alice", [(1,)]),
      "S3.18 and found again by it, whatever the address says now")
 
+# ---- several in one browser ----
+
+client = browser()
+tabs = [Login(query="?return=/" + name, client=client) for name in ("first", "second")]
+ends = [t.finish(t.post(t.mint(subject="alice-id"))) for t in reversed(tabs)]
+same([(a.status, a.location) for a in ends], [(303, "/second"), (303, "/first")],
+     "I3.2 logins begun in two tabs both end")
+t = Login(client=client)
+page = t.finish(t.post(t.mint(subject="eve-id", email="eve@uni.edu")))
+say(page.status == 200 and page.has("you are logged in as alice; to University uni you are eve, who is new here"),
+    "I3.2 another person than who is logged in is told so")
+same((logged_in(client), sql("SELECT COUNT(*) FROM sso_identities WHERE subject = 'eve-id'")), ("alice", [(0,)]),
+     "I3.2 and nothing is changed")
+
 # ---- forgeries ----
 
 
