@@ -39,15 +39,6 @@ void work_refuse(struct work *w, uint32_t id, const char *name, enum verdict v)
 
 /* ---- people ---------------------------------------------------------------------------------- */
 
-uint32_t work_hash_name(const char *s)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (; *s != '\0'; s++)
-		h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
-	return (uint32_t)(h ^ h >> 32);
-}
-
 /* As in record.c: neighbours in runs of 64. */
 struct slot *work_slot_of_uid(const struct work *w, uint32_t uid)
 {
@@ -71,8 +62,7 @@ static struct slot *slot_of_name(const struct work *w, const char *name, uint32_
 
 static uint32_t person_new(struct work *w, const struct record *r, enum verdict v)
 {
-	uint32_t i = (uint32_t)w->npersons++, hash = work_hash_name(r->text);
-	struct slot *slot = slot_of_name(w, r->text, hash);
+	uint32_t i = (uint32_t)w->npersons++;
 
 	w->out->users[i] = (struct snap_user){
 	    .name = r->text,
@@ -84,12 +74,7 @@ static uint32_t person_new(struct work *w, const struct record *r, enum verdict 
 	};
 	w->persons[i].verdict = (uint8_t)v;
 	w->persons[i].identity = r->identity;
-	if (slot->index == NONE) {
-		*slot = (struct slot){.key = hash, .index = i};
-	} else {
-		w->persons[slot->index].verdict = VERDICT_DUPLICATE;
-		w->persons[i].verdict = VERDICT_DUPLICATE;
-	}
+	w->persons[i].name_hash = r->name_hash;
 	return i;
 }
 
@@ -123,6 +108,31 @@ static void add_member(struct work *w, uint32_t feed, struct record *r)
 	    (struct membership){.record = r, .person = slot->index, .feed = feed};
 }
 
+/* Whose records disagree has not even one name. */
+static void note_duplicate(struct person *p)
+{
+	if (p->verdict != VERDICT_DISAGREE)
+		p->verdict = VERDICT_DUPLICATE;
+}
+
+static void find_duplicates(struct work *w)
+{
+	for (uint32_t i = 0; i < w->npersons; i++) {
+		uint32_t hash = w->persons[i].name_hash;
+		struct slot *slot = slot_of_name(w, w->out->users[i].name, hash);
+
+		if (i + AHEAD < w->npersons)
+			__builtin_prefetch(
+			    &w->by_name[w->persons[i + AHEAD].name_hash & w->mask], 1);
+		if (slot->index == NONE) {
+			*slot = (struct slot){.key = hash, .index = i};
+		} else {
+			note_duplicate(&w->persons[slot->index]);
+			note_duplicate(&w->persons[i]);
+		}
+	}
+}
+
 /* A record of a type or version from the future denies its subject, when that is a person. */
 static void deny_unknown(struct work *w, const struct record *r)
 {
@@ -138,16 +148,22 @@ void work_each_record(struct work *w, void (*fn)(struct work *w, uint32_t feed, 
 	for (uint32_t k = 0; k < w->model->nfeeds; k++) {
 		const struct feed *f = &w->model->feeds[k];
 
-		for (size_t i = 0; i < f->nslots; i++)
+		for (size_t i = 0; i < f->nslots; i++) {
+			__builtin_prefetch(f->slots[(i + AHEAD) & (f->nslots - 1)]);
 			if (f->slots[i] != NULL)
 				fn(w, k, f->slots[i]);
+		}
 	}
 }
 
-static void gather_member(struct work *w, uint32_t feed, struct record *r)
+static void gather_record(struct work *w, uint32_t feed, struct record *r)
 {
-	if (r->type == FEED_MEMBER)
+	if (r->type == FEED_MEMBER) {
 		add_member(w, feed, r);
+		return;
+	}
+	w->nnamed += r->type == FEED_GROUP;
+	w->unknown |= (r->flags & RECORD_BROKEN) != 0;
 }
 
 static void gather_unknown(struct work *w, uint32_t feed, struct record *r)
@@ -156,29 +172,33 @@ static void gather_unknown(struct work *w, uint32_t feed, struct record *r)
 		deny_unknown(w, r);
 }
 
+/* Never of no bytes, and not cleared: all that is used of it is written first. */
+static void *array_new(size_t n, size_t size)
+{
+	return reallocarray(NULL, n + 1, size);
+}
+
 static int gather(struct work *w)
 {
 	size_t slots = 64;
-	bool unknown = false;
 
-	for (size_t k = 0; k < w->model->nfeeds; k++) {
+	for (size_t k = 0; k < w->model->nfeeds; k++)
 		w->total += w->model->feeds[k].nmembers;
-		unknown |= w->model->feeds[k].nrecords > w->model->feeds[k].nmembers;
-	}
 	while (slots < w->total * 2)
 		slots *= 2;
 	w->mask = slots - 1;
-	w->out->users = calloc(w->total + 1, sizeof(*w->out->users));
+	w->out->users = array_new(w->total, sizeof(*w->out->users));
 	w->persons = calloc(w->total + 1, sizeof(*w->persons));
-	w->members = calloc(w->total + 1, sizeof(*w->members));
-	w->by_uid = malloc(slots * sizeof(*w->by_uid));
-	w->by_name = malloc(slots * sizeof(*w->by_name));
+	w->members = array_new(w->total, sizeof(*w->members));
+	w->by_uid = array_new(slots, sizeof(*w->by_uid));
+	w->by_name = array_new(slots, sizeof(*w->by_name));
 	if (!w->out->users || !w->persons || !w->members || !w->by_uid || !w->by_name)
 		return -ENOMEM;
 	memset(w->by_uid, 0xff, slots * sizeof(*w->by_uid));
 	memset(w->by_name, 0xff, slots * sizeof(*w->by_name));
-	work_each_record(w, gather_member);
-	if (unknown)
+	work_each_record(w, gather_record);
+	find_duplicates(w);
+	if (w->unknown)
 		work_each_record(w, gather_unknown);
 	return 0;
 }
@@ -206,6 +226,7 @@ static void judge_membership(struct work *w, struct membership *ms)
 	bool login = now_active && r->perms & SNAP_PERM_LOGIN;
 
 	ms->active = now_active;
+	ms->writes = r->perms & SNAP_PERM_WRITE;
 	if (r->flags & RECORD_ACTIVE && !login)
 		model_lose(w->model, r);
 	r->flags &= (uint8_t) ~(RECORD_ACTIVE | RECORD_GROUPS);
@@ -216,7 +237,7 @@ static void judge_membership(struct work *w, struct membership *ms)
 	work_note_change(w, r->not_after);
 	p->sudo |= w->config->allow_sudo && !w->sudo_taken && r->perms & SNAP_PERM_SUDO;
 	p->ngroups += v->group_ro != NONE;
-	p->ngroups += v->group_rw != NONE && r->perms & SNAP_PERM_WRITE;
+	p->ngroups += v->group_rw != NONE && ms->writes;
 }
 
 static int lay_out(struct work *w)
@@ -233,10 +254,10 @@ static int lay_out(struct work *w)
 		ngroups += p->ngroups;
 		w->out->nactive += p->login;
 	}
-	w->out->grants = calloc(ngrants + 1, sizeof(*w->out->grants));
-	w->of_person = calloc(ngrants + 1, sizeof(*w->of_person));
-	w->out->group_indexes = calloc(ngroups + 1, sizeof(*w->out->group_indexes));
-	w->out->keys = calloc(w->nkeys + 1, sizeof(*w->out->keys));
+	w->out->grants = array_new(ngrants, sizeof(*w->out->grants));
+	w->of_person = array_new(ngrants, sizeof(*w->of_person));
+	w->out->group_indexes = array_new(ngroups, sizeof(*w->out->group_indexes));
+	w->out->keys = array_new(w->nkeys, sizeof(*w->out->keys));
 	if (!w->out->grants || !w->of_person || !w->out->group_indexes || !w->out->keys)
 		return -ENOMEM;
 	for (size_t i = 0; i < w->npersons; i++) {
@@ -246,7 +267,7 @@ static int lay_out(struct work *w)
 	return 0;
 }
 
-static void fill_grant(struct work *w, const struct membership *ms)
+static void fill_grant(struct work *w, struct membership *ms)
 {
 	const struct record *r = ms->record;
 	struct snap_user *u = &w->out->users[ms->person];
@@ -270,6 +291,15 @@ static const struct snap_user *user_at(void *arg, size_t i)
 	return &((const struct snap_user *)arg)[i];
 }
 
+static void each_membership(struct work *w, void (*fn)(struct work *w, struct membership *ms))
+{
+	for (size_t i = 0; i < w->nmembers; i++) {
+		if (i + AHEAD < w->nmembers)
+			__builtin_prefetch(w->members[i + AHEAD].record);
+		fn(w, &w->members[i]);
+	}
+}
+
 static int compile_work(struct work *w)
 {
 	int rc = gather(w);
@@ -278,14 +308,12 @@ static int compile_work(struct work *w)
 		rc = work_make_groups(w);
 	if (rc < 0)
 		return rc;
-	for (size_t i = 0; i < w->nmembers; i++)
-		judge_membership(w, &w->members[i]);
+	each_membership(w, judge_membership);
 	work_count_groups(w);
 	rc = lay_out(w);
 	if (rc < 0)
 		return rc;
-	for (size_t i = 0; i < w->nmembers; i++)
-		fill_grant(w, &w->members[i]);
+	each_membership(w, fill_grant);
 	work_fill_groups(w);
 	work_fill_people(w);
 	return 0;

@@ -28,13 +28,7 @@ static uint32_t group_new(struct work *w, const char *prefix, const char *slug, 
 
 static int count_groups(struct work *w)
 {
-	w->max_groups = 2 + 2 * w->model->nfeeds;
-	for (size_t k = 0; k < w->model->nfeeds; k++) {
-		const struct feed *f = &w->model->feeds[k];
-
-		for (size_t i = 0; f->nrecords > f->nmembers && i < f->nslots; i++)
-			w->max_groups += f->slots[i] != NULL && f->slots[i]->type == FEED_GROUP;
-	}
+	w->max_groups = 2 + 2 * w->model->nfeeds + w->nnamed;
 	w->out->groups = calloc(w->max_groups, sizeof(*w->out->groups));
 	w->out->group_names = calloc(w->max_groups, sizeof(*w->out->group_names));
 	w->out->projects = calloc(w->model->nfeeds + 1, sizeof(*w->out->projects));
@@ -125,7 +119,7 @@ int work_make_groups(struct work *w)
 		return rc;
 	find_validity(w);
 	make_projects(w);
-	if (w->max_groups > 2 + 2 * w->model->nfeeds)
+	if (w->nnamed > 0)
 		work_each_record(w, make_named_group);
 	return 0;
 }
@@ -238,7 +232,7 @@ void work_fill_groups(struct work *w)
 		const struct membership *ms = &w->members[i];
 		const struct feed_view *v = &w->views[ms->feed];
 
-		if (ms->active && v->group_rw != NONE && ms->record->perms & SNAP_PERM_WRITE)
+		if (ms->active && v->group_rw != NONE && ms->writes)
 			put_group(w, ms->person, v->group_rw);
 		if (ms->active && v->group_ro != NONE)
 			put_group(w, ms->person, v->group_ro);

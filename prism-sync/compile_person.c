@@ -72,7 +72,7 @@ static uint64_t identity_of_groups(const struct work *w)
 	uint64_t h = w->config->uid_first;
 
 	for (size_t g = 0; g < w->ngroups; g++)
-		h = mix(mix(h, work_hash_name(w->out->groups[g].name)), w->out->groups[g].gid);
+		h = mix(mix(h, record_hash_name(w->out->groups[g].name)), w->out->groups[g].gid);
 	return h | 1;
 }
 
@@ -92,7 +92,9 @@ static void drop_refused(struct work *w)
 			continue;
 		w->out->identity =
 		    mix(w->out->identity, identity_of(w, &w->persons[i], &w->out->users[i]));
-		w->out->users[n++] = w->out->users[i];
+		if (n < i)
+			w->out->users[n] = w->out->users[i];
+		n++;
 	}
 	w->out->source.nusers = n;
 }
@@ -101,7 +103,12 @@ void work_fill_people(struct work *w)
 {
 	size_t keys_at = 0;
 
-	for (uint32_t i = 0; i < w->npersons; i++)
+	for (uint32_t i = 0; i < w->npersons; i++) {
+		size_t ahead = w->persons[i].grant_at + AHEAD;
+
+		if (ahead < w->nmembers)
+			__builtin_prefetch(w->of_person[ahead]->text);
 		fill_person(w, i, &keys_at);
+	}
 	drop_refused(w);
 }

@@ -7,16 +7,23 @@
 
 #define NONE UINT32_MAX
 
+/*
+ * Records lie all over the memory and are more than fit into a cache: who walks over them asks for
+ * the one that is so many further on.
+ */
+#define AHEAD 8
+
 /* One record that counts: of a person who is served, in a feed. */
 struct membership {
 	struct record *record;
 	uint32_t person, feed;
-	bool active;
+	bool active, writes;
 };
 
 struct person {
 	uint32_t ngrants, ngroups, grant_at, group_at;
 	uint32_t last_group; /* counted last: a list may name somebody twice */
+	uint32_t name_hash;
 	uint64_t identity;
 	uint8_t verdict;
 	bool sudo, login;
@@ -43,6 +50,8 @@ struct work {
 	struct person *persons;
 	struct membership *members;
 	size_t npersons, nmembers, total;
+	size_t nnamed;		       /* records of groups */
+	bool unknown;		       /* some record is not understood */
 	struct slot *by_uid, *by_name; /* open addressing */
 	size_t mask;
 	struct record **of_person; /* records in the order of the grants */
@@ -56,7 +65,6 @@ void work_note_change(struct work *w, int64_t when);
 void work_refuse(struct work *w, uint32_t id, const char *name, enum verdict v);
 void work_each_record(struct work *w, void (*fn)(struct work *w, uint32_t feed, struct record *r));
 struct slot *work_slot_of_uid(const struct work *w, uint32_t uid);
-uint32_t work_hash_name(const char *s);
 
 /* compile_group.c: projects, groups, validity; then who is in which group. */
 int work_make_groups(struct work *w);

@@ -32,6 +32,7 @@ struct record {
 	uint8_t verdict;
 	uint8_t nkeys;
 	uint16_t gecos, home, shell, keys; /* offsets in text; the name (or slug) is at 0 */
+	uint32_t name_hash;		   /* of a member: record_hash_name() of the name */
 	int64_t not_after, ended_at, sso_at;
 	uint64_t identity; /* a hash of name, gecos, home and shell */
 	uint8_t hash[FEED_DIGEST_LEN];
@@ -113,6 +114,8 @@ struct record *feed_find(const struct feed *f, uint8_t type, uint32_t subject);
 
 /* Key i of a member, in place. */
 const char *record_key(const struct record *r, size_t i, int64_t *ret_not_after);
+/* A hash of a name, for tables in memory. */
+uint32_t record_hash_name(const char *s);
 /* uid i of a group. */
 uint32_t record_group_uid(const struct record *r, size_t i);
 

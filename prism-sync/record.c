@@ -45,6 +45,13 @@ static uint64_t identity_of(const char *text, size_t n)
 	return h;
 }
 
+uint32_t record_hash_name(const char *s)
+{
+	uint64_t h = identity_of(s, strlen(s));
+
+	return (uint32_t)(h ^ h >> 32);
+}
+
 static struct record *member_new(
     const struct feed_record *r, const uint8_t *hash, const struct feed_member *m)
 {
@@ -66,6 +73,7 @@ static struct record *member_new(
 		return NULL;
 	memcpy(new->text, text, t.n);
 	new->identity = identity_of(text, keys);
+	new->name_hash = record_hash_name(m->name);
 	new->gecos = gecos;
 	new->home = home;
 	new->shell = shell;
