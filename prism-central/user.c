@@ -21,14 +21,16 @@ static const char sql_by_email[] = USER_COLUMNS
     "WHERE u.id = (SELECT v.user_id FROM emails v WHERE v.canonical = $1 AND v.verified_at > 0)";
 static const char sql_insert[] =
     "INSERT INTO users (id, username, name, uid, home, shell, state, superadmin, password,"
-    " created_at) VALUES ($1, $2, $3, $4, $5, $6, 'active', $7, $8, $9)";
+    " password_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, 'active', $7, $8, $9, $10)";
 static const char sql_insert_email[] =
     "INSERT INTO emails (id, user_id, address, canonical, main, verified_at)"
     " VALUES ($1, $2, $3, $4, 1, $5)";
 static const char sql_taken[] = "SELECT 1 FROM users WHERE username = $1";
 static const char sql_superadmins[] = "SELECT 1 FROM users WHERE superadmin = 1";
 static const char sql_password[] =
-    "UPDATE users SET password = $2 WHERE id = $1 AND state = 'active'";
+    "UPDATE users SET password = $2, password_at = $3 WHERE id = $1 AND state = 'active'";
+static const char sql_password_clear[] =
+    "UPDATE users SET password = NULL, password_at = 0 WHERE id = $1";
 
 static int user_read(struct rows *r, struct user *ret)
 {
@@ -114,9 +116,9 @@ int user_create(
 		return -EINVAL;
 	int r = register_allocate(t, cfg, REGISTER_USER, id, now, &uid);
 	if (!r)
-		r = tx_exec(t, sql_insert, "ississisi", id, n->username,
+		r = tx_exec(t, sql_insert, "ississisii", id, n->username,
 		    n->name && n->name[0] ? n->name : n->username, (int64_t)uid, home, cfg->shell,
-		    (int64_t)n->superadmin, n->password, now);
+		    (int64_t)n->superadmin, n->password, n->password ? now : 0, now);
 	if (r < 0)
 		return r;
 	if (n->email)
@@ -259,6 +261,11 @@ int user_bootstrap(struct store *db, const struct config *cfg, const struct boot
 	return r;
 }
 
+int user_password_clear(struct tx *t, int64_t id)
+{
+	return tx_exec(t, sql_password_clear, "i", id);
+}
+
 struct reset_tx {
 	const char *login, *encoded;
 	struct user *user;
@@ -274,11 +281,12 @@ static int reset_find_tx(struct tx *t, void *arg)
 static int reset_set_tx(struct tx *t, void *arg)
 {
 	struct reset_tx *p = arg;
+	int64_t now = clock_now();
 	int r = reset_find_tx(t, arg);
 	if (!r)
-		r = tx_exec(t, sql_password, "is", p->user->id, p->encoded);
+		r = tx_exec(t, sql_password, "isi", p->user->id, p->encoded, now);
 	if (!r)
-		r = session_revoke_all(t, p->user->id, 0, clock_now());
+		r = session_revoke_all(t, p->user->id, 0, now);
 	return r ? r : audit_object(t, NULL, "user.password", "user", p->user->username, NULL);
 }
 

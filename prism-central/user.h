@@ -73,6 +73,9 @@ int user_bootstrap(struct store *db, const struct config *cfg, const struct boot
 int user_password_reset(struct store *db, const char *name_or_email, const char *password,
     struct user *ret, const char **ret_why);
 
+/* Take the password away; the sessions that it opened stay. 0 or -errno. */
+int user_password_clear(struct tx *t, int64_t id);
+
 /* Handlers. */
 void me_get(struct request *rq, struct reply *rp);
 void me_patch(struct request *rq, struct reply *rp);

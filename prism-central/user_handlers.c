@@ -20,7 +20,8 @@ static const char sql_memberships[] =
 static const char sql_name[] = "UPDATE users SET name = $2 WHERE id = $1";
 static const char sql_password_get[] = "SELECT password FROM users WHERE id = $1";
 static const char sql_password_set[] =
-    "UPDATE users SET password = $2 WHERE id = $1 AND COALESCE(password, '') = $3";
+    "UPDATE users SET password = $2, password_at = $4 WHERE id = $1"
+    " AND COALESCE(password, '') = $3";
 static const char sql_suspend[] =
     "UPDATE users SET state = 'suspended', ended_at = $2 WHERE id = $1 AND state = 'active'";
 static const char sql_resume[] =
@@ -110,7 +111,7 @@ static int password_set_tx(struct tx *t, struct act *a)
 	const struct principal *who = &a->rq->who;
 	int r = authz_way_in(t, a);
 	if (!r)
-		r = tx_exec(t, sql_password_set, "iss", who->id, p->after, p->before);
+		r = tx_exec(t, sql_password_set, "issi", who->id, p->after, p->before, a->rq->now);
 	if (!r && !tx_changes(t))
 		return act_fail(a, API_CONFLICT, NULL);
 	if (!r)
