@@ -20,35 +20,34 @@ static const char sql_device[] =
 
 struct device_row {
 	int64_t host;
+	const struct person *of; /* NULL: the chief's */
 	const char *state;
 };
 
 static int device_tx(struct tx *t, void *arg)
 {
 	const struct device_row *d = arg;
+	const struct person *of = d->of ? d->of : &chief;
 	char device[65], user[65];
 
 	sha256_hex(DEVICE, strlen(DEVICE), device);
 	sha256_hex(CODE, strlen(CODE), user);
-	return tx_exec(t, sql_device, "ssiissss", device, user, d->host, d->host ? chief.id : 0,
-	    d->host ? "chief" : "", d->host ? "sshd" : "", d->host ? user : "", d->state);
+	return tx_exec(t, sql_device, "ssiissss", device, user, d->host, d->host ? of->id : 0,
+	    d->host ? of->name : "", d->host ? "sshd" : "", d->host ? user : "", d->state);
 }
 
-/* Two browsers of the same person, each with the page of the code open. */
+/* One person's browser, with the page of the code open in two tabs. */
 static void stage(struct browse b[static 2])
 {
 	struct device_row d = {.state = "pending"};
 
 	world();
-	for (size_t i = 0; i < 2; i++) {
-		b[i] = (struct browse){.site = NULL};
-		EXPECT_INT(browse_login(&b[i], "chief", chiefs), 303);
-	}
+	b[0] = (struct browse){.site = NULL};
+	EXPECT_INT(browse_login(&b[0], "chief", chiefs), 303);
 	EXPECT_INT(store_tx(db, STORE_WRITE, device_tx, &d), 0);
-	for (size_t i = 0; i < 2; i++) {
-		EXPECT_INT(browse(&b[i], HTTP_GET, "/device?user_code=" CODE, NULL), 200);
-		EXPECT(strstr(b[i].body, "value=\"approve\""));
-	}
+	EXPECT_INT(browse(&b[0], HTTP_GET, "/device?user_code=" CODE, NULL), 200);
+	EXPECT(strstr(b[0].body, "value=\"approve\""));
+	b[1] = b[0];
 }
 
 static int decide(struct browse *b, const char *decision)
@@ -87,14 +86,36 @@ TEST("I3.1 nor is the page of an answered code shown again")
 	struct browse b[2];
 	char uri[] = "/device?user_code=" CODE;
 
+	stage(b);
 	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++) {
 		struct device_row d = {.state = states[i]};
-		stage(b);
 		sql("DELETE FROM device_codes");
 		EXPECT_INT(store_tx(db, STORE_WRITE, device_tx, &d), 0);
 		EXPECT_INT(browse(&b[0], HTTP_GET, uri, NULL), 404);
 		EXPECT(!strstr(b[0].body, "value=\"approve\""));
 	}
+}
+
+TEST("I3.1 a code for somebody else counts as a guess, and guessing ends")
+{
+	struct browse b[2];
+	int opened = 0;
+
+	stage(b);
+	sql("DELETE FROM device_codes");
+	struct person bo = person("bo");
+	struct device_row d = {.host = 5, .of = &bo, .state = "pending"};
+	EXPECT_INT(store_tx(db, STORE_WRITE, device_tx, &d), 0);
+	world_limits = true;
+	ratelimit_reset(NULL);
+	while (opened < 100 && browse(&b[0], HTTP_GET, "/device?user_code=" CODE, NULL) == 403)
+		opened++;
+	EXPECT_INT(b[0].status, 429);
+	EXPECT(b[0].retry_after > 0);
+	EXPECT(opened >= 5 && opened <= 40);
+	EXPECT_INT(
+	    sql_int("SELECT COUNT(*) FROM audit WHERE action = 'device.wrong-person'"), opened);
+	EXPECT_INT(sql_int("SELECT COUNT(*) FROM device_codes WHERE state = 'pending'"), 1);
 }
 
 /* ---- a host that is removed meanwhile -------------------------------------------------------- */
