@@ -10,7 +10,7 @@
 #include "project.h"
 #include "session.h"
 #include "sshkey.h"
-#include "sso_flow.h"
+#include "sso_flow_claim.h"
 #include "user.h"
 
 #define V1 "/api/v1"
@@ -131,6 +131,7 @@ const struct route routes[] = {
 	{HTTP_GET, "/sso/{}/start", "browser", SCOPE_BROWSER, sso_flow_start, LANE_OUT},
 	{HTTP_POST, "/sso/{}/start", "browser", SCOPE_BROWSER, sso_flow_start_post, LANE_OUT},
 	{HTTP_POST, "/sso/{}/link", "browser", SCOPE_BROWSER, sso_flow_link_post, LANE_OUT},
+	{HTTP_POST, "/sso/{}/claim", "browser", SCOPE_BROWSER, sso_flow_claim_post, LANE_OUT},
 	{HTTP_GET, "/sso/{}/callback", "browser", SCOPE_BROWSER, oidc_callback, LANE_OUT},
 	{HTTP_POST, "/sso/{}/logout", "public", SCOPE_PUBLIC, oidc_logout, LANE_OUT},
 	{HTTP_POST, "/sso/{}/acs", "public", SCOPE_PUBLIC, saml_acs, LANE_OUT},

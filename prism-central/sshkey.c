@@ -30,6 +30,9 @@ static const char sql_insert[] =
 static const char sql_revoke[] =
     "UPDATE ssh_keys SET state = 'revoked', revoked_at = $3 WHERE id = $1 AND user_id = $2"
     " AND state <> 'revoked'";
+static const char sql_revoke_all[] =
+    "UPDATE ssh_keys SET state = 'revoked', revoked_at = $2 WHERE user_id = $1"
+    " AND state <> 'revoked'";
 static const char sql_retire[] =
     "UPDATE ssh_keys SET state = 'retiring', not_after = $3 WHERE id = $1 AND user_id = $2"
     " AND (state = 'active' OR (state = 'retiring' AND not_after > $3))";
@@ -204,6 +207,12 @@ int sshkey_add(struct tx *t, int64_t user, const struct sshkey_proof *p, int64_t
 	if (!r)
 		*ret = id;
 	return r;
+}
+
+int sshkey_revoke_all(struct tx *t, int64_t user, int64_t now)
+{
+	int r = tx_exec(t, sql_revoke_all, "ii", user, now);
+	return r || !tx_changes(t) ? r : feed_touch_user(t, user);
 }
 
 static json_t *key_read(struct rows *r)

@@ -32,6 +32,8 @@ enum api_error sshkey_proof_check(
  * keys; or -errno. An active key of the same person is simply found again. *ret: its id.
  */
 int sshkey_add(struct tx *t, int64_t user, const struct sshkey_proof *p, int64_t now, int64_t *ret);
+/* Revoke all of a person's, those that are retiring as well; hosts follow. 0 or -errno. */
+int sshkey_revoke_all(struct tx *t, int64_t user, int64_t now);
 /* The key as JSON, for its owner. 0, -ENOENT or -errno. */
 int sshkey_json(struct tx *t, int64_t user, int64_t key, json_t **ret);
 

@@ -15,6 +15,9 @@
  *   that has it verified, unless that account is a superadmin's or has another identity at this
  *   connection already (an address given to somebody else); and a new account gets it, or one that
  *   has none, at any later login, if nobody has it.
+ * - Whoever sees an invitation can have made the account of its address, before its owner ever
+ * came. So an account that has a way in already (sso_ways.h) is linked by its address only when the
+ *   owner, shown those ways, has said that all are theirs, or has had them closed (SSO_ASK).
  * - Without that, an account is linked by its owner alone, who is logged in to it (sso_link).
  * - Who has logged in through a provider has the rights of their roles, in the whole deployment,
  * and never those of a superadmin (authz.c): whoever manages a connection could be anybody linked
@@ -106,22 +109,37 @@ enum sso_outcome {
 	SSO_OTHER_PERSON,    /* to be linked, but this identity is somebody else's already */
 	SSO_DISABLED,	     /* the connection is, since */
 	SSO_TOO_MANY,	     /* new accounts for this organization: later */
+	SSO_ASK,	     /* *ret_user's ways in must be looked at first: nothing was linked */
+	SSO_ANSWERED,	     /* a claim, but it has been linked since: another page was answered */
 };
 /* The word for an outcome that is no login: the audit's. */
 const char *sso_outcome_word(enum sso_outcome outcome);
+
+/* What the person has said to a page of ours. */
+enum sso_claim {
+	SSO_CLAIM_NONE,	 /* nothing */
+	SSO_CLAIM_KEEP,	 /* all ways into the account are theirs */
+	SSO_CLAIM_CLOSE, /* close them */
+};
+struct sso_answer {
+	int64_t link_user; /* the account to link the login to, whose owner has agreed; 0: none */
+	enum sso_claim claim;
+	const char *account; /* the username that the page named, or NULL */
+	const char *seen;    /* sso_ways_digest() of what it showed; only that can be kept */
+};
 struct sso_result {
 	enum sso_outcome outcome;
-	struct user user; /* of SSO_DONE only */
+	struct user user; /* of SSO_DONE and SSO_ASK only */
 	int64_t identity;
 	bool created; /* the account is new */
 };
 /*
  * Find or make the person, in the caller's write transaction; records the login (auth_at, and the
  * freshness that hosts are told), the refresh token, and an audit event whatever the outcome.
- * link_user: the account to link it to, whose owner has agreed; 0: a login. 0 or -errno.
+ * "answer" may be NULL: the person has said nothing. 0 or -errno.
  */
 int sso_login(struct tx *t, const struct request *rq, const struct sso_assertion *a,
-    int64_t link_user, struct sso_result *ret);
+    const struct sso_answer *answer, struct sso_result *ret);
 
 /*
  * The provider has ended it (its logout, a refused refresh): browser and API sessions by this

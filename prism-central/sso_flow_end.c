@@ -8,8 +8,8 @@
 #include "host_feed.h"
 #include "html.h"
 #include "ratelimit.h"
+#include "sso_flow_claim.h"
 #include "sso_flow_internal.h"
-#include "sso_share.h"
 
 /* ---- what is told when it did not work ------------------------------------------------------- */
 
@@ -131,6 +131,10 @@ static const struct {
 	"Very many accounts were made for people of %s just now, and there is a limit. Try again "
 	"in "
 	"a few minutes, or ask your administrator (connection %s)."},
+    [SSO_ANSWERED] = {409, "You have answered already",
+	"Your login at %s was linked to your account since this page was shown, and nothing was "
+	"changed now. Keys are removed with prism user ssh-key revoke, a password is changed with "
+	"prism user password (connection %s)."},
     [SSO_DISABLED] = {403, "This login is switched off",
 	"Logging in through %s was switched off meanwhile. Ask your administrator (connection "
 	"%s)."},
@@ -159,7 +163,7 @@ static void tell(
 struct settle {
 	struct request *rq;
 	const struct sso_assertion *said;
-	int64_t link_user;
+	const struct sso_answer *answer;
 	struct sso_result result;
 	struct browser_login login;
 };
@@ -167,13 +171,15 @@ struct settle {
 static int settle_tx(struct tx *t, void *arg)
 {
 	struct settle *s = arg;
-	int r = sso_login(t, s->rq, s->said, s->link_user, &s->result);
+	int r = sso_login(t, s->rq, s->said, s->answer, &s->result);
 
-	if (r < 0 || s->result.outcome != SSO_DONE)
+	if (r < 0 || (s->result.outcome != SSO_DONE && s->result.outcome != SSO_ASK))
 		return r;
 	/* A page has told who links a login as whom they will be logged in. */
-	if (!s->link_user && sso_flow_other_person(s->rq, &s->result.user))
+	if (!(s->answer && s->answer->link_user) && sso_flow_other_person(s->rq, &s->result.user))
 		return -EUSERS;
+	if (s->result.outcome == SSO_ASK)
+		return 0;
 	s->login = (struct browser_login){
 	    .user = s->result.user.id,
 	    .identity = s->result.identity,
@@ -183,10 +189,20 @@ static int settle_tx(struct tx *t, void *arg)
 	return browser_open(t, s->rq, &s->login);
 }
 
-static void settle(struct request *rq, struct reply *rp, const struct sso_connection *c,
-    const char *return_to, const struct sso_assertion *said, int64_t link_user)
+/* Where it leads may lead on to another origin, which no form may. */
+static void go_on(struct reply *rp, const struct settle *s, const char *path)
 {
-	struct settle s = {.rq = rq, .said = said, .link_user = link_user};
+	if (s->answer && s->answer->claim != SSO_CLAIM_NONE)
+		page_go(s->rq, rp, "You are logged in", path);
+	else
+		reply_redirect(rp, path);
+	browser_set_cookie(s->rq, rp, s->login.token);
+}
+
+void sso_flow_settle(struct request *rq, struct reply *rp, const struct sso_connection *c,
+    const char *return_to, const struct sso_assertion *said, const struct sso_answer *answer)
+{
+	struct settle s = {.rq = rq, .said = said, .answer = answer};
 	char key[RATELIMIT_KEY_MAX];
 
 	if (said->email[0])
@@ -197,6 +213,8 @@ static void settle(struct request *rq, struct reply *rp, const struct sso_connec
 		sso_flow_say_other(rq, rp, c, return_to, &s.result);
 	else if (r < 0)
 		reply_errno(rp, r);
+	else if (s.result.outcome == SSO_ASK)
+		sso_flow_ask_claim(rq, rp, c, return_to, said, s.result.user.id);
 	else if (s.result.outcome != SSO_DONE)
 		tell(rq, rp, c, s.result.outcome);
 	if (r < 0 || s.result.outcome != SSO_DONE)
@@ -204,8 +222,7 @@ static void settle(struct request *rq, struct reply *rp, const struct sso_connec
 	/* A good login does not count: many people may share an address. */
 	ratelimit_peer(rq->peer, key);
 	ratelimit_return(RATELIMIT_SSO_START, key);
-	reply_redirect(rp, return_path(return_to));
-	browser_set_cookie(rq, rp, s.login.token);
+	go_on(rp, &s, return_path(return_to));
 	explicit_bzero(&s.login, sizeof(s.login));
 }
 
@@ -253,18 +270,12 @@ static void ask_page(struct link *l, struct reply *rp, const struct sso_assertio
 	page_send(&p);
 }
 
-/* The refresh token is not kept for this: the next login brings another one. */
 static void ask(struct request *rq, struct reply *rp, const struct sso_connection *c,
     const struct sso_attempt *a, const struct sso_assertion *said)
 {
-	struct link l = {.rq = rq, .c = c};
-	int r = sso_attempt_prepare(rq, c, &l.a);
+	struct link l = {.rq = rq, .c = c, .a.link_user = a->link_user};
+	int r = sso_flow_postpone(rq, c, a->return_to, said, &l.a);
 
-	l.a.link_user = a->link_user;
-	snprintf(l.a.return_to, sizeof(l.a.return_to), "%s", a->return_to);
-	l.a.assertion = sso_assertion_pack(said);
-	if (r == 0 && !l.a.assertion)
-		r = -ENOMEM;
 	if (r == 0)
 		r = store_tx(rq->db, STORE_WRITE, ask_tx, &l);
 	if (r < 0)
@@ -280,47 +291,18 @@ void sso_flow_finish(struct request *rq, struct reply *rp, const struct sso_conn
 	if (a->link_user)
 		ask(rq, rp, c, a, said);
 	else
-		settle(rq, rp, c, a->return_to, said, 0);
+		sso_flow_settle(rq, rp, c, a->return_to, said, NULL);
 }
 
-static int taken_tx(struct tx *t, void *arg)
+static void link_do(struct request *rq, struct reply *rp, const struct sso_connection *c,
+    const struct sso_attempt *a, const struct sso_assertion *said)
 {
-	struct link *l = arg;
+	const struct sso_answer yes = {.link_user = a->link_user};
 
-	sso_attempt_clear(&l->a);
-	return sso_attempt_take(t, l->rq, l->c, request_form(l->rq, "state"), &l->a);
-}
-
-static void link_do(struct request *rq, struct reply *rp, const struct sso_connection *c)
-{
-	_cleanup_sso_assertion_ struct sso_assertion said = {0};
-	struct link l = {.rq = rq, .c = c};
-	int r = store_tx(rq->db, STORE_WRITE, taken_tx, &l);
-
-	if (r == 0 && (!l.a.link_user || !l.a.assertion))
-		r = -ENOENT;
-	if (r == 0)
-		r = sso_assertion_unpack(l.a.assertion, &said);
-	if (r == -ENOENT || r == -EBADMSG || (r == 0 && said.connection != c->id))
-		sso_flow_refuse(rq, rp, c, "state", NULL);
-	else if (r < 0)
-		reply_errno(rp, r);
-	else
-		settle(rq, rp, c, l.a.return_to, &said, l.a.link_user);
-	sso_attempt_clear(&l.a);
+	sso_flow_settle(rq, rp, c, a->return_to, said, &yes);
 }
 
 void sso_flow_link_post(struct request *rq, struct reply *rp)
 {
-	_cleanup_sso_connection_ struct sso_connection c = {0};
-
-	if (sso_flow_limited(rq, rp, false))
-		return;
-	int r = sso_flow_connection(rq, 0, &c);
-	if (r < 0) {
-		sso_flow_no_connection(rq, rp, r);
-	} else if (sso_share_take(rq, rp, c.org)) {
-		link_do(rq, rp, &c);
-		sso_share_return(rq, c.org);
-	}
+	sso_flow_answer(rq, rp, true, link_do);
 }

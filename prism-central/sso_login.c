@@ -4,7 +4,9 @@
 #include <string.h>
 #include "audit.h"
 #include "ratelimit.h"
+#include "session.h"
 #include "sso_internal.h"
+#include "sso_ways.h"
 
 static const char sql_identity[] = "SELECT id, user_id FROM sso_identities"
 				   " WHERE connection_id = $1 AND issuer = $2 AND subject = $3";
@@ -39,6 +41,7 @@ struct login {
 	struct tx *t;
 	const struct request *rq;
 	const struct sso_assertion *a;
+	struct sso_answer answer;
 	struct sso_connection c;
 	char email[EMAIL_MAX + 1]; /* canonical; "": none that is one */
 	bool proven;		   /* the address is this person's, whoever says so */
@@ -53,6 +56,7 @@ static const char *const faults[] = {
     [SSO_OTHER_PERSON] = "other_person",
     [SSO_DISABLED] = "disabled",
     [SSO_TOO_MANY] = "too_many_accounts",
+    [SSO_ANSWERED] = "answered",
 };
 
 const char *sso_outcome_word(enum sso_outcome outcome)
@@ -278,10 +282,13 @@ static int record(struct login *l)
 /* ---- who is it? ------------------------------------------------------------------------------ */
 
 /* This identity has been seen before. */
-static int known(struct login *l, int64_t identity, int64_t user, int64_t link_user)
+static int known(struct login *l, int64_t identity, int64_t user)
 {
-	if (link_user && link_user != user)
+	if (l->answer.link_user && l->answer.link_user != user)
 		return end(l, SSO_OTHER_PERSON);
+	/* Of two pages one was answered: the other's answer must not seem to have been heeded. */
+	if (l->answer.claim != SSO_CLAIM_NONE)
+		return end(l, SSO_ANSWERED);
 	int r = user_by_id(l->t, user, &l->out.user);
 	if (r < 0)
 		return r;
@@ -292,13 +299,62 @@ static int known(struct login *l, int64_t identity, int64_t user, int64_t link_u
 }
 
 /* The owner of an account, logged in to it, has said yes. */
-static int link_own(struct login *l, int64_t link_user)
+static int link_own(struct login *l)
 {
-	int r = user_by_id(l->t, link_user, &l->out.user);
+	int r = user_by_id(l->t, l->answer.link_user, &l->out.user);
 
 	if (r < 0)
 		return r;
 	return l->out.user.active ? link_identity(l, "owner") : end(l, SSO_SUSPENDED);
+}
+
+static int claim_audit(struct login *l, const char *answer, const json_t *ways)
+{
+	struct request as = request_as(l->rq, l->out.user.id, l->out.user.username);
+
+	return audit_object(l->t, &as, "sso.claim", "user", l->out.user.username,
+	    json_pack("{s:s, s:s, s:o}", "answer", answer, "connection", l->c.slug, "ways",
+		sso_ways_summary(ways)));
+}
+
+static int ask(struct login *l)
+{
+	end(l, SSO_ASK);
+	return audit_object(l->t, l->rq, "sso.ask", "user", l->out.user.username,
+	    detail(l, "connection", l->c.slug));
+}
+
+/* What was shown is kept, and no more: meanwhile somebody may have added to it. */
+static int claim_answered(struct login *l, const json_t *ways)
+{
+	const struct sso_answer *said = &l->answer;
+	bool keep = said->claim == SSO_CLAIM_KEEP;
+	char seen[65];
+	int r = sso_ways_digest(ways, seen);
+
+	if (r < 0)
+		return r;
+	if (said->claim == SSO_CLAIM_NONE || !said->account ||
+	    strcmp(said->account, l->out.user.username) != 0 ||
+	    (keep && (!said->seen || strcmp(said->seen, seen) != 0)))
+		return ask(l);
+	r = keep ? 0 : sso_ways_close(l->t, l->out.user.id, l->rq->now);
+	if (r == 0)
+		r = claim_audit(l, keep ? "kept" : "closed", ways);
+	return r ? r : link_identity(l, "address");
+}
+
+/* Nobody gets into it: only what was begun while somebody did is still to be ended. */
+static int claim(struct login *l)
+{
+	json_auto_t *ways = NULL;
+	int r = sso_ways_read(l->t, &l->out.user, l->rq->now, &ways);
+
+	if (r == 0 && json_array_size(json_object_get(ways, "ways")) > 0)
+		return claim_answered(l, ways);
+	if (r == 0)
+		r = session_revoke_all(l->t, l->out.user.id, 0, l->rq->now);
+	return r ? r : link_identity(l, "address");
 }
 
 /*
@@ -316,7 +372,7 @@ static int address_known(struct login *l, int64_t owner, bool verified)
 		return r;
 	if (r > 0 || l->out.user.superadmin)
 		return end(l, SSO_ADDRESS_TAKEN);
-	return l->out.user.active ? link_identity(l, "address") : end(l, SSO_SUSPENDED);
+	return l->out.user.active ? claim(l) : end(l, SSO_SUSPENDED);
 }
 
 /* Nobody here has this address: an account is made for those who come by themselves or are invited.
@@ -369,7 +425,7 @@ static int identity_find(struct login *l, int64_t *ret_id, int64_t *ret_user)
 	return n;
 }
 
-static int identify(struct login *l, int64_t link_user)
+static int identify(struct login *l)
 {
 	int64_t identity, user;
 
@@ -379,16 +435,18 @@ static int identify(struct login *l, int64_t link_user)
 	if (r < 0)
 		return r;
 	if (r > 0)
-		return known(l, identity, user, link_user);
-	return link_user ? link_own(l, link_user) : first_login(l);
+		return known(l, identity, user);
+	return l->answer.link_user ? link_own(l) : first_login(l);
 }
 
-static int settle(struct login *l, int64_t link_user)
+static int settle(struct login *l)
 {
-	int r = identify(l, link_user);
+	int r = identify(l);
 
 	if (r == 0 && l->out.outcome == SSO_DONE)
 		return record(l);
+	if (r == 0 && l->out.outcome == SSO_ASK)
+		return 0;
 	/* Whose account it would have been is nobody's business. */
 	l->out.user = (struct user){0};
 	if (r == 0)
@@ -400,16 +458,18 @@ static int settle(struct login *l, int64_t link_user)
 }
 
 int sso_login(struct tx *t, const struct request *rq, const struct sso_assertion *a,
-    int64_t link_user, struct sso_result *ret)
+    const struct sso_answer *answer, struct sso_result *ret)
 {
 	struct login l = {.t = t, .rq = rq, .a = a};
 
 	if (!a->issuer[0] || !a->subject[0])
 		return -EINVAL;
+	if (answer)
+		l.answer = *answer;
 	int r = sso_connection_by_id(t, a->connection, &l.c);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	r = settle(&l, link_user);
+	r = settle(&l);
 	sso_connection_clear(&l.c);
 	if (r == 0)
 		*ret = l.out;

@@ -6,6 +6,7 @@
 #					(options are the provider's) that the superadmin "boss" has connected
 #					as "campus": example.edu is proven, first logins make accounts
 #	campus_login BROWSER PERSON	fill in the provider's page
+#	campus_keep BROWSER		say that all ways into the account are one's own
 #	until_true SECONDS COMMAND...
 
 # shellcheck source=tests/idp/lib.sh
@@ -70,4 +71,8 @@ campus_start() {
 
 campus_login() {
 	browser "$1" set '[name=username]' "$2" -- type '[name=password]' "$2-at-campus" -- click '#login'
+}
+
+campus_keep() {
+	browser "$1" wait-text "Is all of this yours?" -- click 'button[value=keep]'
 }

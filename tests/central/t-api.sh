@@ -273,6 +273,7 @@ for page in start callback; do
 done
 ask POST /sso/idp/start; is "$status" 403 "S3.17 nobody is sent to a login by a form that is not ours"
 ask POST /sso/idp/link; is "$status" 403 "S3.17 nothing is linked by a form that is not ours"
+ask POST /sso/idp/claim; is "$status" 403 "S3.17 nor is an account taken by one"
 ask GET /sso/idp/finish; is "$status" 404 "S3.17 GET /sso/idp/finish of no connection"
 ask GET /sso/idp/metadata; is "$status" 404 "S3.17 nor is there metadata"
 ask POST /sso/idp/acs; is "$status" 404 "S3.17 nor anywhere to send a response to"

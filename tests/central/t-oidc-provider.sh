@@ -20,6 +20,7 @@ for _ in $(seq 100); do [ -s "$T/dns" ] && break; sleep 0.05; done
 central_start "$(printf '[secrets]\nmaster_keys = %s\n[sso]\nca_file = %s\nprivate_addresses = yes\nrefresh = 60s\ndns = 127.0.0.1:%s\n' \
 	"$T/master.keys" "$T/ca.pem" "$(cat "$T/dns")")" || tap_bail "the service does not start"
 algs=(ES256 RS256 EdDSA)
+fields=()
 clients=()
 for alg in "${algs[@]}"; do
 	clients+=(--client "{\"client_id\": \"prism-$alg\", \"client_secret\": \"a secret: $alg/+%\",
@@ -78,7 +79,10 @@ api POST /organizations/default/sso-domains/example.edu/verify
 [ "$status" = 200 ]; tap $? "S3.18 the domain is proven"
 api POST /users '{"username": "robert", "email": "bob@example.edu", "name": "Bob", "password": "bob likes tea a lot"}'
 login bob rs256 bob
-[ "$(who bob)" = robert ]; tap $? "S3.18 its verified address finds the account that has it"
+has "$(shown)" "The Prism account robert has your address"; tap $? "S3.18 its verified address finds the account that has it"
+for field in csrf state account seen; do fields+=(--data-urlencode "$field=$(form_field $field)"); done
+b bob /sso/rs256/claim "${fields[@]}" --data-urlencode answer=keep
+[ "$(who bob)" = robert ]; tap $? "S3.17 which he says is his"
 login mallory rs256 mallory
 [ -z "$(who mallory)" ] || [ "$(who mallory)" = mallory ]; tap $? "S3.17 an unverified one finds nobody's"
 login bob2 es256 bob

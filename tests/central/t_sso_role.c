@@ -54,7 +54,7 @@ static int login_tx(struct tx *t, void *arg)
 	struct request rq = {
 	    .peer = "192.0.2.7", .id = "test", .central = &central, .now = clock_now(), .db = db};
 
-	return sso_login(t, &rq, &l->a, 0, &l->out);
+	return sso_login(t, &rq, &l->a, NULL, &l->out);
 }
 
 /* Somebody's first login; the role that they have in acme then. */

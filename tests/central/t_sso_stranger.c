@@ -48,7 +48,7 @@ static int login_tx(struct tx *t, void *arg)
 	struct request rq = {.peer = "192.0.2.7", .id = "test", .central = &central, .db = db};
 
 	rq.now = clock_now() + world_skew;
-	return sso_login(t, &rq, &l->a, 0, &l->out);
+	return sso_login(t, &rq, &l->a, NULL, &l->out);
 }
 
 static struct sso_result login(const char *issuer, const char *subject, const char *email)

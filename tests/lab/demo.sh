@@ -206,6 +206,9 @@ institution_login()
     -- wait-url "^$WORLD_ISSUER/" || return 1
   note "is led to the institution's login at $WORLD_ISSUER, logs in there, and comes back to:"
   campus_login alice alice
+  note "her account has a key already, from the invitation: is it hers? She knows it, and keeps it"
+  browser alice wait-text "Is all of this yours?" -- text main | sed 's/^/     | /'
+  campus_keep alice || return 1
   browser alice wait-text "Approve this login?" -- text main | sed 's/^/     | /'
   browser alice click 'button[value=approve]' -- wait-text "The login is approved" || return 1
   [ -z "$(browser alice errors)" ] || { note "the browser's console complains"; step_ok=0; }

@@ -38,6 +38,7 @@ refused_with() { # NAME STATUS PATTERN: the terminal's command has ended like th
   return 1
 }
 key_login() { ssh_to "$1" "$2" true; }
+key_of() { as "$1" ssh-keygen -lf ".prism/ssh_keys/id_ed25519.pub" | cut -d' ' -f2; } # PERSON
 key_refused_with() # PERSON HOST PATTERN
 {
   local out
@@ -80,6 +81,9 @@ first_login()
     -- wait-url "^$WORLD_ISSUER/" >/dev/null
   check "I3.2 the browser is led to the institution's login" browser alice wait '[name=password]'
   campus_login alice alice
+  check "S3.17 her account was made before: she is shown her key, and who had invited her" browser alice \
+    wait-text "Is all of this yours?" -- wait-text "$(key_of alice)" -- wait-text chen
+  check "S3.17 it is all hers" campus_keep alice
   check "I3.1 and back to the question, which names host, user and origin" browser alice wait-text "Approve this login?" \
     -- wait-text ws1 -- wait-text alice -- wait-text $LAB_NET.50
   check "I3.1 it shows the code of the terminal" browser alice wait-text "$(shown_code a)"

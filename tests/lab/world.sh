@@ -19,6 +19,7 @@
 #	world_saml			# chen connects it: the connection "clinic"
 #	world_browser NAME		# a real browser on the client machine: browser NAME COMMAND...
 #	campus_login NAME PERSON	# fills in the institution's login page in that browser
+#	campus_keep NAME		# says there that all ways into the account are one's own
 #	idp_admin "$OP_ADMIN" ...	# what the institution's administrator does (tests/idp/README.md)
 
 WORLD_PASSWORD=correct-horse-battery-9
@@ -228,6 +229,11 @@ world_browser() # NAME
 campus_login() # BROWSER PERSON
 {
   browser "$1" set '[name=username]' "$2" -- type '[name=password]' "$2-at-campus" -- click '#login'
+}
+
+campus_keep() # BROWSER
+{
+  browser "$1" wait-text "Is all of this yours?" -- click 'button[value=keep]'
 }
 
 # ---- terminals -----------------------------------------------------------------------------------
