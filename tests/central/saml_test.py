@@ -372,6 +372,23 @@ same((page.status, page.has("Link this login", "dana")), (200, True), "S3.17 lin
 done = t.client.send(page, "/sso/uni/link")
 same(logged_in(t.client), "dana", "S3.17 then the login is that account's")
 
+# ---- an account that was made before its owner came ----
+
+erin = Person("erin", boss)
+session = erin.token()
+sql("INSERT INTO sso_domains (id, organization_id, connection_id, domain, challenge, proven_at, created_at, created_by)"
+    " SELECT 1, organization_id, id, 'uni.edu', 'x', 1, 1, created_by FROM sso_connections WHERE slug = 'uni'")
+t = Login()
+page = t.finish(t.post(t.mint(subject="erin-id", email="Erin@uni.edu")))
+same((page.status, page.has("Is all of this yours?", "The Prism account erin has your address", "A password of Prism")),
+     (200, True), "S3.17 a first login that finds an account by its address asks first")
+same((logged_in(t.client), api("GET", "/me", bearer=session).status), (None, 200), "S3.17 and changes nothing by asking")
+same(t.post(t.mint(subject="erin-id", email="Erin@uni.edu")).status, 403, "S3.17 the response is good once")
+same(t.client.send(page, "/sso/uni/claim", answer="close").status, 200, "S3.17 it was not all hers")
+same((logged_in(t.client), api("GET", "/me", bearer=session).status), ("erin", 401), "S3.17 then she gets in, and nobody else")
+same(t.client.send(page, "/sso/uni/claim", answer="keep").status, 403, "S3.17 the page is answered once")
+sql("DELETE FROM sso_domains WHERE id = 1")
+
 # ---- a provider that others have written ----
 
 if IDP_URL:
