@@ -38,7 +38,7 @@ at() { # TEXT COMMAND...: of the browser
 	run browser ann "$@"
 	tap "$status" "$text"
 }
-quiet() {
+quiet() { # TEXT
 	run browser ann errors
 	[ "$status" = 0 ] && [ -z "$out" ]
 	tap $? "$1"
@@ -109,12 +109,14 @@ tap $? "I3.2 no login was refused so far"
 
 mkdir "$T/evil"
 start="$CENTRAL_URL/sso/campus/start?return=%2Fdevice"
-echo "<meta name=referrer content=no-referrer><script>location = '$start'</script>" >"$T/evil/script.html"
-echo "<meta http-equiv=refresh content='0; url=$start'>" >"$T/evil/refresh.html"
-echo "<a href='$start'>Free coffee</a>" >"$T/evil/link.html"
-echo "<script>location = '$CENTRAL_URL/login?return=%2Fsso%2Fcampus%2Fstart'</script>" >"$T/evil/login.html"
-echo "<form method=post action='$CENTRAL_URL/sso/campus/start'><input name=return value=/></form><script>document.forms[0].submit()</script>" \
-	>"$T/evil/form.html"
+evil() { echo "<link rel=icon href='data:,'>$2" >"$T/evil/$1.html"; } # PAGE HTML
+evil script "<meta name=referrer content=no-referrer><script>location = '$start'</script>"
+evil refresh "<meta http-equiv=refresh content='0; url=$start'>"
+evil link "<a href='$start'>Free coffee</a>"
+evil login "<script>location = '$CENTRAL_URL/login?return=%2Fsso%2Fcampus%2Fstart'</script>"
+evil form "<form method=post action='$CENTRAL_URL/sso/campus/start'><input name=return value=/></form>
+<script>document.forms[0].submit()</script>"
+install -m 644 /dev/null "$T/evil/favicon.ico" # asked for all the same, when a page goes before it is read
 port=$(free_port)
 (cd "$T/evil" && exec python3 -m http.server --bind 127.0.0.1 "$port" >/dev/null 2>&1) &
 cli_pids+=($!)
