@@ -96,6 +96,11 @@ TEST("I3.1 nor is the page of an answered code shown again")
 	}
 }
 
+static int64_t stand_still(void)
+{
+	return 1000000;
+}
+
 TEST("I3.1 a code for somebody else counts as a guess, and guessing ends")
 {
 	struct browse b[2];
@@ -107,7 +112,7 @@ TEST("I3.1 a code for somebody else counts as a guess, and guessing ends")
 	struct device_row d = {.host = 5, .of = &bo, .state = "pending"};
 	EXPECT_INT(store_tx(db, STORE_WRITE, device_tx, &d), 0);
 	world_limits = true;
-	ratelimit_reset(NULL);
+	ratelimit_reset(stand_still);
 	while (opened < 100 && browse(&b[0], HTTP_GET, "/device?user_code=" CODE, NULL) == 403)
 		opened++;
 	EXPECT_INT(b[0].status, 429);
@@ -116,6 +121,27 @@ TEST("I3.1 a code for somebody else counts as a guess, and guessing ends")
 	EXPECT_INT(
 	    sql_int("SELECT COUNT(*) FROM audit WHERE action = 'device.wrong-person'"), opened);
 	EXPECT_INT(sql_int("SELECT COUNT(*) FROM device_codes WHERE state = 'pending'"), 1);
+	ratelimit_reset(NULL);
+}
+
+TEST("I3.1 and so do the guesses of many people from one address")
+{
+	char key[RATELIMIT_KEY_MAX];
+	struct browse b[2];
+	int guesses = 0;
+
+	stage(b);
+	world_limits = true;
+	ratelimit_reset(stand_still);
+	ratelimit_peer("127.0.0.1", key);
+	while (guesses < 1000 && ratelimit_take(RATELIMIT_CODE_PEER, key) == 0)
+		guesses++;
+	EXPECT(guesses >= 60 && guesses < 1000); /* a class may mistype */
+	EXPECT_INT(browse(&b[0], HTTP_GET, "/device?user_code=" CODE, NULL), 429);
+	EXPECT_INT(decide(&b[0], "approve"), 429);
+	EXPECT_INT(sql_int("SELECT COUNT(*) FROM device_codes WHERE state = 'pending'"), 1);
+	ratelimit_reset(NULL);
+	EXPECT_INT(decide(&b[0], "approve"), 200);
 }
 
 /* ---- a host that is removed meanwhile -------------------------------------------------------- */
