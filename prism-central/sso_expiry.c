@@ -180,7 +180,7 @@ static int warn_log(const struct round *r, const char *whose, const struct sso_c
 		return 0;
 	clock_format(x->not_after, ends);
 	log_event(LOG_LEVEL_WARN, "sso_certificate", "connection", "%s", r->c.slug, "organization",
-	    "%s", r->c.org_slug, "whose", "%s", whose, "state", "%s", state_words[state], "ends",
+	    "%s", r->c.org_slug, "whose", "%s", whose, "status", "%s", state_words[state], "ends",
 	    "%s", ends, "fingerprint", "%s", x->fingerprint, "subject", "%s", x->subject, NULL);
 	return 1;
 }

@@ -159,7 +159,7 @@ is "$(seen)" "$(fingerprint <"$dir/soon.pem") CN=idp ends_soon" "I3.2 and shown 
 stop
 mv "$dir/log" "$dir/log.before"
 start
-told() { grep -c " sso_certificate connection=\"acme-saml\" .*whose=\"provider\" state=\"ends_soon\" .*$(fingerprint <"$dir/soon.pem")" "$dir/log"; }
+told() { grep -c " sso_certificate connection=\"acme-saml\" .*whose=\"provider\" status=\"ends_soon\" .*$(fingerprint <"$dir/soon.pem")" "$dir/log"; }
 for _ in $(seq 100); do [ "$(told)" -gt 0 ] && break; sleep 0.05; done
 is "$(told)" 1 "I3.2 the service's log tells of it once, when it starts"
 is "$(grep -c ' sso_certificate ' "$dir/log")" 1 "I3.2 and of no other"
