@@ -190,7 +190,8 @@ saml_login()
   check "I3.2 a hospital's SAML provider is connected, by the metadata of the packaged prism-saml" world_saml
   world_person bob
   world_browser bob
-  token=$(as chen prism invitation send bob@clinic.example.org --project $PROJECT --json | tee -a "$LAB_LOG/secrets" | world_field token)
+  token=$(as chen prism invitation send bob@clinic.example.org --project $PROJECT --json | world_field token)
+  echo "$token" >>"$LAB_LOG/secrets"
   terminal_start p bob prism login --server "$WORLD_URL" --pin "$(world_pin)" --device
   check "I3.2 prism login shows an address" terminal_wait p 10 user_code=
   browser bob open "$(shown_url p)" >/dev/null
