@@ -153,6 +153,14 @@ class Provider:
             text = b64(json.dumps(head).encode()) + "." + b64(json.dumps(claims).encode())
         return text + "." + b64(sig)
 
+    def refuse_late(self):
+        """Once it is told to do something else, or after eight seconds."""
+        for _ in range(160):
+            if not self.fault("refresh_late"):
+                break
+            time.sleep(0.05)
+        return 400, {"error": "invalid_grant"}
+
     def id_claims(self, code):
         now, client = int(time.time()), code["client_id"]
         claims = {"iss": self.url, "sub": self.told["sub"], "aud": client, "iat": now,
@@ -357,6 +365,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.note(self.path, {}, form)
         if self.path != "/token":
             self.send(404, {"error": "not_found"})
+        elif self.provider.fault("refresh_late") and "refresh_token" in form:
+            self.send(*self.provider.refuse_late())
         elif not self.spoil("token"):
             with LOCK:
                 status, out = self.provider.exchange(form, self.client(form))
