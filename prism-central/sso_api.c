@@ -229,7 +229,8 @@ static int moved_check(struct act *a, const struct sso_values *v)
 	if (!v->c.has_secret || v->secret)
 		return 0;
 	return act_fail(a, API_INVALID_VALUE,
-	    "Another \"issuer\" needs its own \"client_secret\": null for none.");
+	    "Another \"issuer\" needs its own \"client_secret\", null for none: prism sso edit "
+	    "--issuer URL --client-secret-file FILE");
 }
 
 static const char sql_certificate[] =
