@@ -18,16 +18,22 @@
 # die with it; directories and cgroups are removed at the end, or by the next run, or by clean.sh.
 # State is under build/lab (LAB_ROOT); a root file system that cannot carry overlays makes it
 # /var/tmp/prism-lab-UID instead.
+#
+# LAB_SUITE in the environment names another release of Debian for the hosts (make check-debian13). Where
+# that is not this machine's own, the packages are built in a root of that release, into build/deb-SUITE.
 
 LAB_SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 LAB_ROOT=${LAB_ROOT:-$LAB_SOURCE/build/lab}
 LAB_NET=10.77.0
-LAB_SUITE=bookworm
+LAB_SUITE=${LAB_SUITE:-bookworm}
+LAB_MACHINE_SUITE=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 # What every host has beside Debian's minimal system. Hosts install nothing from the network.
 LAB_PACKAGES="systemd-sysv dbus libpam-systemd libnss-systemd openssh-server openssh-client iproute2
   sudo cron procps pamtester curl ca-certificates"
+# The name service of systemd, which Debian 13 offers beside libnss-systemd.
+[ "$LAB_SUITE" = bookworm ] || LAB_PACKAGES="$LAB_PACKAGES systemd-userdbd"
 
 lab_say() { printf '%s\n' "lab: $*" >&2; }
 lab_die() { lab_say "$*"; exit 1; }
@@ -225,15 +231,33 @@ lab_packages_stale()
   [ -n "$newest" ] || return 0
   cd "$LAB_SOURCE" || return 0
   [ -n "$(find Makefile config lib man nss_prism packaging pam_prism prism prism-central prism-keys \
-    prism-sync -type f -newer "$newest" -print -quit)" ]
+    prism-saml prism-sync -type f -newer "$newest" -print -quit)" ]
+}
+
+# What the build needs and the tests do not, by debian/control.
+lab_build_depends()
+{
+  sed -n '/^Build-Depends:/,/^$/s/^ \([^ ,]*\)[^<]*$/\1/p' "$LAB_SOURCE/packaging/debian/control"
+  echo build-essential git
+}
+
+# In a root of the hosts' release, which has this tree as /src.
+lab_packages_foreign()
+{
+  # shellcheck disable=SC2046 # a list of words
+  lab_root_make "build-$LAB_SUITE" $(lab_build_depends)
+  lab_in_root "$LAB_ROOT_MADE" "$LAB_SOURCE" /src env -C /src PRISM_DEB_OUT="build/deb-$LAB_SUITE" \
+    packaging/build-deb.sh
 }
 
 # Build the packages if a source is newer than they are. LAB_DEBS in the environment names others.
 lab_packages()
 {
+  local build=$LAB_SOURCE/packaging/build-deb.sh
   [ -z "${LAB_DEBS:-}" ] || return 0
   LAB_DEBS=$LAB_SOURCE/build/deb
-  ! lab_packages_stale || "$LAB_SOURCE/packaging/build-deb.sh" >&2 || lab_die "no packages, no lab"
+  [ "$LAB_SUITE" = "$LAB_MACHINE_SUITE" ] || { LAB_DEBS=$LAB_DEBS-$LAB_SUITE; build=lab_packages_foreign; }
+  ! lab_packages_stale || "$build" >&2 || lab_die "no packages for $LAB_SUITE, no lab"
 }
 
 # What they depend on beside each other, for the root.
@@ -261,7 +285,8 @@ host_install()
 
 # ---- the Debian root -----------------------------------------------------------------------------
 
-# "URI SUITE COMPONENT" of every Debian source that this machine's apt is configured with.
+# "URI SUITE COMPONENT" of every Debian source that this machine's apt is configured with; of another
+# release, what stands there for this machine's own.
 lab_apt_sources()
 {
   # shellcheck disable=SC2016 # apt expands these
@@ -270,6 +295,8 @@ lab_apt_sources()
     while read -r uri suite component; do
       case $suite in
       "$LAB_SUITE"|"$LAB_SUITE"-updates|"$LAB_SUITE"-security) ;;
+      "$LAB_MACHINE_SUITE"|"$LAB_MACHINE_SUITE"-updates|"$LAB_MACHINE_SUITE"-security)
+        suite=$LAB_SUITE${suite#"$LAB_MACHINE_SUITE"} ;;
       *) continue ;;
       esac
       case $uri in
@@ -280,23 +307,28 @@ lab_apt_sources()
     done | sort -u
 }
 
-lab_mirror() { lab_apt_sources | awk -v suite=$LAB_SUITE '$2 == suite && $3 == "main" { print $1; exit }'; }
+lab_mirror() { lab_apt_sources | awk -v suite="$LAB_SUITE" '$2 == suite && $3 == "main" { print $1; exit }'; }
 
 lab_proxy() { apt-config shell proxy Acquire::http::Proxy | sed -n "s/^proxy='\(.*\)'$/\1/p"; }
 
-lab_apt_in_root()
+# lab_in_root ROOT DIRECTORY PLACE COMMAND...: there, with a directory of this machine at that place.
+lab_in_root()
 {
-  local root=$1
-  shift
   # shellcheck disable=SC2016 # for the shell inside
   unshare --mount --pid --uts --ipc --fork --kill-child=KILL bash -c '
-    root=$1; shift
+    root=$1 directory=$2 place=$3; shift 3
     mount -t proc proc "$root/proc" && mount --rbind /dev "$root/dev" || exit 1
-    mount -t tmpfs tmpfs "$root/run" && mkdir -p "$root/var/cache/apt/archives"
-    mount --bind "$LAB_ROOT/cache/debs" "$root/var/cache/apt/archives" || exit 1
-    mkdir -p "$root/var/cache/apt/archives/partial"
-    export DEBIAN_FRONTEND=noninteractive
-    exec chroot "$root" apt-get -q -o APT::Keep-Downloaded-Packages=true "$@"' _ "$root" "$@"
+    mount -t tmpfs tmpfs "$root/run" && mkdir -p "$root$place" || exit 1
+    mount --bind "$directory" "$root$place" || exit 1
+    exec env DEBIAN_FRONTEND=noninteractive chroot "$root" "$@"' _ "$@"
+}
+
+lab_apt_in_root()
+{
+  local root=$1 archives=$LAB_ROOT/cache/debs-$LAB_SUITE
+  shift
+  mkdir -p "$archives/partial"
+  lab_in_root "$root" "$archives" /var/cache/apt/archives apt-get -q -o APT::Keep-Downloaded-Packages=true "$@"
 }
 
 lab_rootfs_build()
@@ -306,7 +338,7 @@ lab_rootfs_build()
   mirror=$(lab_mirror)
   [ -n "$mirror" ] || lab_die "apt on this machine has no source for Debian $LAB_SUITE"
   http_proxy=${http_proxy:-$(lab_proxy)} debootstrap --variant=minbase \
-    --cache-dir="$LAB_ROOT/cache/debs" --include=ca-certificates $LAB_SUITE "$root" "$mirror" || return 1
+    --cache-dir="$LAB_ROOT/cache/debs-$LAB_SUITE" --include=ca-certificates "$LAB_SUITE" "$root" "$mirror" || return 1
   printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
   chmod 0755 "$root/usr/sbin/policy-rc.d"
   lab_apt_sources | sed 's/^/deb /' >"$root/etc/apt/sources.list"
@@ -320,26 +352,33 @@ lab_rootfs_build()
   : >"$root/etc/resolv.conf"
 }
 
-# Build the root once for each list of packages, with what ours depend on; sets LAB_ROOTFS.
+# lab_root_make NAME PACKAGE...: build a root, once for each list of packages; sets LAB_ROOT_MADE.
+lab_root_make()
+{
+  local name=$1 packages key log=$LAB_LOG/root-$1.log
+  shift
+  packages=$(printf '%s\n' "$@" | sort -u | tr '\n' ' ')
+  key=$({ echo "$packages"; declare -f lab_rootfs_build; } | sha256sum | cut -c1-12)
+  LAB_ROOT_MADE=$LAB_ROOT/cache/$name-$key
+  mkdir -p "$LAB_ROOT/cache/debs-$LAB_SUITE"
+  [ ! -d "$LAB_ROOT_MADE" ] || return 0
+  rm -rf "$LAB_ROOT/cache/$name"-*
+  lab_say "building the Debian root $name (once, about a minute)"
+  # shellcheck disable=SC2086
+  if ! lab_rootfs_build "$LAB_ROOT_MADE.new" $packages >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    lab_die "the root could not be built"
+  fi
+  mv "$LAB_ROOT_MADE.new" "$LAB_ROOT_MADE"
+}
+
+# The hosts' root, with what our packages depend on; sets LAB_ROOTFS.
 # Ends by hiding the machine's /run: nothing below needs it, and nothing is left in it.
 lab_rootfs()
 {
-  local packages key log=$LAB_LOG/rootfs.log
   # shellcheck disable=SC2046,SC2086 # lists of words
-  packages=$(printf '%s\n' $LAB_PACKAGES $(lab_package_depends) | sort -u | tr '\n' ' ')
-  key=$({ echo "$packages"; declare -f lab_rootfs_build; } | sha256sum | cut -c1-12)
-  LAB_ROOTFS=$LAB_ROOT/cache/$LAB_SUITE-$key
-  mkdir -p "$LAB_ROOT/cache/debs"
-  if [ ! -d "$LAB_ROOTFS" ]; then
-    rm -rf "$LAB_ROOT"/cache/$LAB_SUITE-*
-    lab_say "building a Debian $LAB_SUITE root (once, about a minute)"
-    # shellcheck disable=SC2086
-    if ! lab_rootfs_build "$LAB_ROOTFS.new" $packages >"$log" 2>&1; then
-      tail -n 20 "$log" >&2
-      lab_die "the root could not be built"
-    fi
-    mv "$LAB_ROOTFS.new" "$LAB_ROOTFS"
-  fi
+  lab_root_make "$LAB_SUITE" $LAB_PACKAGES $(lab_package_depends)
+  LAB_ROOTFS=$LAB_ROOT_MADE
   mount -t tmpfs -o mode=0755 tmpfs /run
   mkdir -p /run/netns
 }
@@ -409,6 +448,9 @@ $LAB_NET.12 ws2
 $LAB_NET.50 client
 X
   rm -f "$dir/root/usr/sbin/policy-rc.d"
+  # The tests are refused more often than any person: from OpenSSH 9.8 on, sshd would shut out their address.
+  [ "$LAB_SUITE" = bookworm ] ||
+    echo "PerSourcePenaltyExemptList $LAB_NET.0/24" >"$dir/root/etc/ssh/sshd_config.d/50-lab.conf"
   mkdir -p "$dir/root/efs"
   # One key, not three: making RSA keys for every host would cost seconds.
   ssh-keygen -q -t ed25519 -N '' -C "$1" -f "$dir/root/etc/ssh/ssh_host_ed25519_key"

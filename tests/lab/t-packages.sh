@@ -160,8 +160,13 @@ edited_pam()
   on_box 'pam-auth-update --package --force; test -z "$(grep -rl pam_prism /etc/pam.d)"'
 }
 
+# What sshd's configuration says of the local user, all of it.
+local_user_at_sshd() { on_box 'sshd -T -C user=martha,host=h,addr=127.0.0.1'; }
+
 broken_sshd()
 {
+  local before
+  before=$(local_user_at_sshd)
   on_box 'cp -a /etc/ssh/sshd_config /root/; echo "NoSuchKeyword yes" >>/etc/ssh/sshd_config'
   step "install where sshd's configuration is broken" install_on_box
   check "S1.1 our file is withheld and the reason told" box_has '! test -e /etc/ssh/sshd_config.d/00-prism.conf'
@@ -172,8 +177,15 @@ broken_sshd()
   check "S1.1 what stands in files after ours is still global" box_has 'echo "Port 22
 UsePAM yes
 MaxStartups 10:30:60" >/etc/ssh/sshd_config.d/99-later.conf; sshd -t && sshd -T | grep -q "maxstartups 10:30:60"; r=$?; rm /etc/ssh/sshd_config.d/99-later.conf; exit $r'
-  check "S1.1 sshd treats a local user as before" box_has 'sshd -T -C user=martha,host=h,addr=127.0.0.1 | grep -q "^authorizedkeyscommand none"'
+  is "$(local_user_at_sshd)" "$before" "S1.1 sshd treats a local user as before"
   step "purge" on_box "dpkg --purge $HOST_PACKAGES"
+}
+
+# dpkg_killed SECONDS ARGUMENTS. timeout does not wait for what it kills, and dpkg may be in the middle of a
+# long fsync(): until it is gone it has its lock.
+dpkg_killed()
+{
+  on_box "timeout -s KILL $1 dpkg $2; timeout 60 sh -c 'while pgrep -x dpkg >/dev/null; do sleep 0.05; done'"
 }
 
 interrupted_dpkg()
@@ -186,12 +198,12 @@ interrupted_dpkg()
   check "S1.1 all is there" integrated
   on_box "dpkg --purge $HOST_PACKAGES" >/dev/null 2>&1
   for try in 0.15 0.4 0.8; do
-    step "dpkg killed after $try s" on_box "timeout -s KILL $try dpkg --install /var/cache/old/*.deb; true"
+    step "dpkg killed after $try s" dpkg_killed "$try" '--install /var/cache/old/*.deb'
   done
   step "installed after that" on_box 'dpkg --configure -a; dpkg --install /var/cache/old/*.deb'
   check "S1.1 all is there after interruptions" integrated
   for try in 0.1 0.3; do
-    step "removal killed after $try s" on_box "timeout -s KILL $try dpkg --remove $HOST_PACKAGES; true"
+    step "removal killed after $try s" dpkg_killed "$try" "--remove $HOST_PACKAGES"
   done
   step "purged after that" on_box "dpkg --configure -a; dpkg --purge $HOST_PACKAGES"
   is "$(fingerprint)" "$before" "S1.1 every file is as it was after interruptions"
@@ -225,7 +237,7 @@ chroot_without_systemd()
   check "S1.1 chroot: no file for an sshd that is not there" test ! -e "$root/etc/ssh/sshd_config.d/00-prism.conf"
   check "S1.1 chroot: the agent will start at boot" test -L "$root/etc/systemd/system/multi-user.target.wants/prism-sync.service"
   check "S1.1 chroot: a local user's account phase" chroot "$root" su nobody -s /bin/sh -c true
-  sshd=$(ls "$LAB_ROOT"/cache/debs/openssh-server_*.deb 2>/dev/null | tail -n 1)
+  sshd=$(ls "$LAB_ROOT/cache/debs-$LAB_SUITE"/openssh-server_*.deb 2>/dev/null | tail -n 1)
   if [ -n "$sshd" ]; then
     cp "$sshd" "$root/var/cache/openssh-server.deb"
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
