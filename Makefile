@@ -7,6 +7,7 @@
 #   make deb        the Debian packages               make check-links what each artefact links and exports
 #   make fuzz       every parser, FUZZ_SECONDS each   make lint        style, budgets, banned calls, man pages
 #   make bench      figures, table and plot           make install     into DESTDIR
+#   make check-debian13  the tests on real hosts, with Debian 13 on them
 #
 # Knobs: V=1 CC CFLAGS CPPFLAGS LDFLAGS DESTDIR PREFIX SYSCONFDIR LIBDIR SAN=1 WERROR=1.
 # Required flags stand in BASIC, apart from CFLAGS, so that a packager's CFLAGS cannot drop them.
@@ -162,6 +163,11 @@ check-quick: tests
 check:
 	$(Q)tests/check.sh
 
+# "make check" has Debian 12 on the hosts; this takes a root and packages of its own.
+check-debian13:
+	$(Q)packaging/install-deps.sh
+	$(Q)LAB_SUITE=trixie TEST_TIMEOUT=1800 tests/run tests/lab/t-*.sh tests/lab/debian13.sh
+
 check-asan:
 	$(Q)$(MAKE) --no-print-directory SAN=1 CFLAGS='-O1 -g' check-quick
 
@@ -200,7 +206,7 @@ clean:
 	$(Q)tests/lab/clean.sh 2>/dev/null || true
 	$(Q)rm -rf build
 
-.PHONY: all tests check check-quick check-asan check-links lint fuzz fuzz-objects bench demo install deb deps clean
+.PHONY: all tests check check-quick check-debian13 check-asan check-links lint fuzz fuzz-objects bench demo install deb deps clean
 .DELETE_ON_ERROR:
 .PRECIOUS: $(B)/obj/%.o
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
