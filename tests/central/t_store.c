@@ -339,9 +339,9 @@ static void write_until_killed(const char *url, int fd)
 	}
 }
 
-static int64_t last_told(int fd)
+static int64_t last_told(int fd, int64_t last)
 {
-	int64_t id = 0, last = 0;
+	int64_t id = 0;
 
 	while (read(fd, &id, sizeof(id)) == sizeof(id))
 		last = id;
@@ -380,10 +380,11 @@ TEST("D2 kill -9 while writing loses no acknowledged transaction and harms no pa
 		if (pid == 0)
 			write_until_killed(url, fds[1]);
 		close(fds[1]);
-		usleep(30000 + 17000 * (unsigned)round);
+		EXPECT_INT(read(fds[0], &wanted, sizeof(wanted)), sizeof(wanted));
+		usleep(17000 * (unsigned)round);
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
-		wanted = last_told(fds[0]);
+		wanted = last_told(fds[0], wanted);
 		close(fds[0]);
 		EXPECT_INT(store_check(store_path(url)), 0);
 		_cleanup_store_ struct store *again = NULL;
