@@ -19,6 +19,10 @@ static const char sql_find[] =
     "SELECT id, link_user, created_at, return_to, fresh, request_id, assertion, browser_hash"
     " FROM sso_attempts WHERE state_hash = $1 AND connection_id = $2 AND expires_at > $3";
 static const char sql_use[] = "DELETE FROM sso_attempts WHERE id = $1";
+/* No hash of a state looks like that. */
+static const char sql_use_link[] = "UPDATE sso_attempts SET state_hash = 'taken ' || id,"
+				   " assertion = NULL WHERE id = $1";
+static const char sql_spend[] = "DELETE FROM sso_attempts WHERE id = $1 AND link_user = $2";
 static const char sql_fill[] = "UPDATE sso_attempts SET assertion = $2 WHERE id = $1"
 			       " AND assertion IS NULL AND expires_at > $3";
 static const char sql_seen_sweep[] = "DELETE FROM sso_seen WHERE expires_at < $1";
@@ -112,7 +116,14 @@ int sso_attempt_take(struct tx *t, const struct request *rq, const struct sso_co
 
 	browser_hash(rq, browser);
 	int r = attempt_find(t, rq, c, state, browser, ret);
-	return r < 0 ? r : tx_exec(t, sql_use, "i", ret->id);
+	return r < 0 ? r : tx_exec(t, ret->link_user ? sql_use_link : sql_use, "i", ret->id);
+}
+
+int sso_attempt_spend(struct tx *t, const struct sso_attempt *a)
+{
+	int r = tx_exec(t, sql_spend, "ii", a->id, a->link_user);
+
+	return r < 0 ? r : tx_changes(t) == 1 ? 0 : -ESTALE;
 }
 
 int sso_attempt_peek(struct tx *t, const struct request *rq, const struct sso_connection *c,

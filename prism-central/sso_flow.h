@@ -66,9 +66,15 @@ extern const struct sso_provider sso_oidc, sso_saml;
 /*
  * Find the attempt of a state for this connection that this browser began, and use it up: its row
  * goes. -ENOENT if there is none, it is over, or another browser's. In a write transaction.
+ *
+ * MUST: of an attempt to link a login, the transaction that goes by its link_user calls
+ * sso_attempt_spend(). Until then a row without a state stays, which sso_link_forget() takes: the
+ * provider may have been asked in between, and the account been taken back by its owner.
  */
 int sso_attempt_take(struct tx *t, const struct request *rq, const struct sso_connection *c,
     const char *state, struct sso_attempt *ret);
+/* 0, once; -ESTALE: the account was taken back since; -errno. */
+int sso_attempt_spend(struct tx *t, const struct sso_attempt *a);
 /*
  * SAML, whose response comes without the cookie: find the attempt of a state, whoever's it is, to
  * which nothing was put yet; then put what was asserted into it, once, where sso_attempt_take()

@@ -272,7 +272,7 @@ static void claim_do(struct request *rq, struct reply *rp, const struct sso_conn
 	if (answer.claim == SSO_CLAIM_NONE)
 		claim_cancelled(rq, rp, c);
 	else
-		sso_flow_settle(rq, rp, c, a->return_to, said, &answer);
+		sso_flow_settle(rq, rp, c, a, said, &answer);
 }
 
 void sso_flow_claim_post(struct request *rq, struct reply *rp)

@@ -32,9 +32,12 @@ void sso_flow_answer(struct request *rq, struct reply *rp, bool link,
 void sso_flow_ask_claim(struct request *rq, struct reply *rp, const struct sso_connection *c,
     const char *return_to, const struct sso_assertion *said, int64_t user);
 
-/* sso_flow_end.c: sso_login() with this answer (NULL: none yet), and what comes of it. */
+/*
+ * sso_flow_end.c: sso_login() with this answer (NULL: none yet), and what comes of it. The attempt
+ * was taken.
+ */
 void sso_flow_settle(struct request *rq, struct reply *rp, const struct sso_connection *c,
-    const char *return_to, const struct sso_assertion *said, const struct sso_answer *answer);
+    const struct sso_attempt *a, const struct sso_assertion *said, const struct sso_answer *answer);
 
 /* Handlers; sso_flow_link_post() is in sso_flow.h. */
 void sso_flow_claim_post(struct request *rq, struct reply *rp);

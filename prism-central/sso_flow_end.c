@@ -162,6 +162,7 @@ static void tell(
 
 struct settle {
 	struct request *rq;
+	const struct sso_attempt *a;
 	const struct sso_assertion *said;
 	const struct sso_answer *answer;
 	struct sso_result result;
@@ -171,12 +172,15 @@ struct settle {
 static int settle_tx(struct tx *t, void *arg)
 {
 	struct settle *s = arg;
-	int r = sso_login(t, s->rq, s->said, s->answer, &s->result);
+	bool linking = s->answer && s->answer->link_user;
+	int r = linking ? sso_attempt_spend(t, s->a) : 0;
 
+	if (r == 0)
+		r = sso_login(t, s->rq, s->said, s->answer, &s->result);
 	if (r < 0 || (s->result.outcome != SSO_DONE && s->result.outcome != SSO_ASK))
 		return r;
 	/* A page has told who links a login as whom they will be logged in. */
-	if (!(s->answer && s->answer->link_user) && sso_flow_other_person(s->rq, &s->result.user))
+	if (!linking && sso_flow_other_person(s->rq, &s->result.user))
 		return -EUSERS;
 	if (s->result.outcome == SSO_ASK)
 		return 0;
@@ -187,6 +191,11 @@ static int settle_tx(struct tx *t, void *arg)
 	    .provider_sid = s->said->sid,
 	};
 	return browser_open(t, s->rq, &s->login);
+}
+
+static void refuse_taken_back(struct request *rq, struct reply *rp, const struct sso_connection *c)
+{
+	sso_flow_refuse(rq, rp, c, "state", "the account's logins were ended since");
 }
 
 /* Where it leads may lead on to another origin, which no form may. */
@@ -200,9 +209,9 @@ static void go_on(struct reply *rp, const struct settle *s, const char *path)
 }
 
 void sso_flow_settle(struct request *rq, struct reply *rp, const struct sso_connection *c,
-    const char *return_to, const struct sso_assertion *said, const struct sso_answer *answer)
+    const struct sso_attempt *a, const struct sso_assertion *said, const struct sso_answer *answer)
 {
-	struct settle s = {.rq = rq, .said = said, .answer = answer};
+	struct settle s = {.rq = rq, .a = a, .said = said, .answer = answer};
 	char key[RATELIMIT_KEY_MAX];
 
 	if (said->email[0])
@@ -210,11 +219,13 @@ void sso_flow_settle(struct request *rq, struct reply *rp, const struct sso_conn
 	int r = store_tx(rq->db, STORE_WRITE, settle_tx, &s);
 	feed_wake_all(rq->central);
 	if (r == -EUSERS)
-		sso_flow_say_other(rq, rp, c, return_to, &s.result);
+		sso_flow_say_other(rq, rp, c, a->return_to, &s.result);
+	else if (r == -ESTALE)
+		refuse_taken_back(rq, rp, c);
 	else if (r < 0)
 		reply_errno(rp, r);
 	else if (s.result.outcome == SSO_ASK)
-		sso_flow_ask_claim(rq, rp, c, return_to, said, s.result.user.id);
+		sso_flow_ask_claim(rq, rp, c, a->return_to, said, s.result.user.id);
 	else if (s.result.outcome != SSO_DONE)
 		tell(rq, rp, c, s.result.outcome);
 	if (r < 0 || s.result.outcome != SSO_DONE)
@@ -222,7 +233,7 @@ void sso_flow_settle(struct request *rq, struct reply *rp, const struct sso_conn
 	/* A good login does not count: many people may share an address. */
 	ratelimit_peer(rq->peer, key);
 	ratelimit_return(RATELIMIT_SSO_START, key);
-	go_on(rp, &s, return_path(return_to));
+	go_on(rp, &s, return_path(a->return_to));
 	explicit_bzero(&s.login, sizeof(s.login));
 }
 
@@ -231,15 +242,18 @@ void sso_flow_settle(struct request *rq, struct reply *rp, const struct sso_conn
 struct link {
 	struct request *rq;
 	const struct sso_connection *c;
-	struct sso_attempt a;
+	const struct sso_attempt *began;
+	struct sso_attempt a; /* the one that waits */
 	struct user user;
 };
 
 static int ask_tx(struct tx *t, void *arg)
 {
 	struct link *l = arg;
-	int r = user_by_id(t, l->a.link_user, &l->user);
+	int r = sso_attempt_spend(t, l->began);
 
+	if (r == 0)
+		r = user_by_id(t, l->a.link_user, &l->user);
 	return r < 0 ? r : sso_attempt_insert(t, l->rq, &l->a);
 }
 
@@ -273,12 +287,14 @@ static void ask_page(struct link *l, struct reply *rp, const struct sso_assertio
 static void ask(struct request *rq, struct reply *rp, const struct sso_connection *c,
     const struct sso_attempt *a, const struct sso_assertion *said)
 {
-	struct link l = {.rq = rq, .c = c, .a.link_user = a->link_user};
+	struct link l = {.rq = rq, .c = c, .began = a, .a.link_user = a->link_user};
 	int r = sso_flow_postpone(rq, c, a->return_to, said, &l.a);
 
 	if (r == 0)
 		r = store_tx(rq->db, STORE_WRITE, ask_tx, &l);
-	if (r < 0)
+	if (r == -ESTALE)
+		refuse_taken_back(rq, rp, c);
+	else if (r < 0)
 		reply_errno(rp, r);
 	else
 		ask_page(&l, rp, said);
@@ -291,7 +307,7 @@ void sso_flow_finish(struct request *rq, struct reply *rp, const struct sso_conn
 	if (a->link_user)
 		ask(rq, rp, c, a, said);
 	else
-		sso_flow_settle(rq, rp, c, a->return_to, said, NULL);
+		sso_flow_settle(rq, rp, c, a, said, NULL);
 }
 
 static void link_do(struct request *rq, struct reply *rp, const struct sso_connection *c,
@@ -299,7 +315,7 @@ static void link_do(struct request *rq, struct reply *rp, const struct sso_conne
 {
 	const struct sso_answer yes = {.link_user = a->link_user};
 
-	sso_flow_settle(rq, rp, c, a->return_to, said, &yes);
+	sso_flow_settle(rq, rp, c, a, said, &yes);
 }
 
 void sso_flow_link_post(struct request *rq, struct reply *rp)

@@ -153,12 +153,15 @@ class Provider:
             text = b64(json.dumps(head).encode()) + "." + b64(json.dumps(claims).encode())
         return text + "." + b64(sig)
 
-    def refuse_late(self):
-        """Once it is told to do something else, or after eight seconds."""
+    def linger(self, fault):
+        """Until it is told to do something else, or for eight seconds."""
         for _ in range(160):
-            if not self.fault("refresh_late"):
+            if not self.fault(fault):
                 break
             time.sleep(0.05)
+
+    def refuse_late(self):
+        self.linger("refresh_late")
         return 400, {"error": "invalid_grant"}
 
     def id_claims(self, code):
@@ -255,6 +258,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def spoil(self, what):
         """The faults that every document can have; True when it was one."""
         p = self.provider
+        p.linger(what + "_late")
         if p.fault(what + "_slow"):
             time.sleep(15)
         elif p.fault(what + "_redirect"):
