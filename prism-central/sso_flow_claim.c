@@ -205,8 +205,10 @@ static void put_answers(struct page *p, const struct claim *q)
 	    "remove it all</button> "
 	    "<button class=\"quiet\" name=\"answer\" value=\"cancel\">Cancel</button></p></form>\n"
 	    "<p class=\"note\">Removing takes away the password, the SSH keys and the other "
-	    "logins, and logs everybody out; files, projects and the name of the account stay. A "
-	    "key that was removed cannot be added again: make a new one then. If the account is "
+	    "logins, and logs everybody out of Prism; files, projects and the name of the account "
+	    "stay, and so does what runs on workstations: if somebody else has used the account "
+	    "there, tell your administrator. A key that was removed cannot be added again: make a "
+	    "new one then. If the account is "
 	    "not yours at all, cancel, and ask your administrator to take your address from "
 	    "it.</p>");
 }

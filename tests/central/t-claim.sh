@@ -72,6 +72,8 @@ run browser alice wait-text "Is all of this yours?" -- text main
 tap $? "S3.17 which names the account, and how it was made"
 [[ $out == *"A password of Prism"*"An SSH key: $(key_of false-alice)"*"A command line that is logged in, from 127.0.0.1"* ]]
 tap $? "S3.17 and the password, the key's fingerprint, the session"
+[[ $out == *"so does what runs on workstations: if somebody else has used the account there, tell your administrator"* ]]
+tap $? "S3.17 and what removing them does not reach"
 ! linked alice; tap $? "S3.17 nothing is linked"
 run as false-alice prism whoami; tap "$status" "S3.17 nor is anything closed yet"
 run browser alice click 'button[value=close]' -- wait-url "^$CENTRAL_URL/device" -- wait-text alice
