@@ -163,6 +163,43 @@ run m migrate >/dev/null
 is $? 1 "D2 a database of a later version is refused"
 has "$(tail -n 1 "$dir/m/err")" "later version" "D2 in words"
 
+# Of a service that has been in use since before migration 5: two people, a SAML connection, a login.
+conf u
+mkdir -p -m 700 "$dir/u/state"
+{
+  echo 'PRAGMA application_id = 0x50525331; PRAGMA foreign_keys = ON;'
+  echo 'CREATE TABLE schema_migrations (version BIGINT PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL);'
+  for f in prism-central/migrations/000[1-4]_*.sql; do
+    cat "$f"
+    v=$(basename "$f" .sql)
+    echo "INSERT INTO schema_migrations VALUES (${v:3:1}, '$v', 1);"
+  done
+  cat <<'SQL'
+INSERT INTO users (id, username, name, uid, home, shell, state, superadmin, password, created_at) VALUES
+  (1, 'ann', 'Ann', 200001, '/home/ann', '/bin/sh', 'active', 0, 'encoded', 7),
+  (2, 'ben', 'Ben', 200002, '/home/ben', '/bin/sh', 'active', 0, NULL, 8);
+INSERT INTO organizations (id, slug, name, state, created_at) VALUES (3, 'uni', 'Uni', 'active', 1);
+INSERT INTO sso_connections (id, organization_id, slug, name, type, enabled, issuer, sp_key, sp_certificate,
+  default_role_id, created_at, created_by, updated_at)
+  SELECT 4, 3, 'campus', 'Campus', 'saml', 1, 'https://idp.test', 'sealed', 'PEM', MIN(id), 1, 1, 1
+  FROM roles WHERE scope = 'organization';
+INSERT INTO sso_identities (id, organization_id, connection_id, issuer, subject, user_id, created_at)
+  VALUES (5, 3, 4, 'https://idp.test', 'sub-ann', 1, 1);
+INSERT INTO browser_sessions (id, token_hash, user_id, identity_id, auth_at, peer, created_at, expires_at)
+  VALUES (6, 'hash', 1, 5, 1, '192.0.2.1', 1, 9999999999);
+SQL
+} >"$dir/u/old.sql"
+sqlite3 -bail "$dir/u/state/prism.db" <"$dir/u/old.sql" && chmod 600 "$dir/u/state/prism.db"
+is $? 0 "D2 a database of an earlier version, in use"
+run u migrate >/dev/null
+is $? 0 "D2 is brought up to date"
+is "$(sqlite3 "$dir/u/state/prism.db" "SELECT MAX(version) = COUNT(*) FROM schema_migrations;
+  SELECT username, password, password_at FROM users ORDER BY id;
+  SELECT slug, sp_key, sp_certificate, sp_other, sp_other_at, sp_other_key IS NULL, sp_other_certificate, roles_by FROM sso_connections;
+  SELECT s.user_id, i.subject FROM browser_sessions s JOIN sso_identities i ON i.id = s.identity_id;
+  PRAGMA foreign_key_check; PRAGMA integrity_check" | tr '\n' ' ')" \
+  "1 ann|encoded|0 ben||0 campus|sealed|PEM||0|1||0 1|sub-ann ok " "D2 and says of what is there what it said before"
+
 # ---- keys ----------------------------------------------------------------------------------------
 conf k
 run k migrate >/dev/null
