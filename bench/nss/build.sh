@@ -13,7 +13,7 @@ link="-shared -Wl,--no-undefined,-z,relro,-z,now,-z,nodelete"
 mkdir -p "$out"
 for p in nssdata mkfloor mksnap; do
   $CC $flags -Ilib -I. -o "$out/$p" "bench/nss/$p.c" bench/nss/data.c \
-    lib/snapshot/check.c lib/snapshot/write*.c lib/snapshot/publish.c -Ilib/snapshot
+    lib/snapshot/check.c lib/snapshot/survey.c lib/snapshot/write*.c lib/snapshot/publish.c -Ilib/snapshot
 done
 $CC $flags -Ilib -I. -o "$out/nssbench" bench/nss/nssbench.c bench/nss/ops.c -ldl -lpthread
 $CC $flags -o "$out/nsscold" bench/nss/nsscold.c

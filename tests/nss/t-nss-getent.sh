@@ -34,7 +34,7 @@ if readelf -d "$module" | grep -q -e libasan -e libubsan || nm -D "$module" | gr
   finish
 fi
 ${CC:-cc} -std=gnu17 -D_GNU_SOURCE -w -Ilib -Itests -o "$dir/publish" "$dir/publish.c" \
-  -Ilib/snapshot lib/snapshot/check.c lib/snapshot/write*.c lib/snapshot/publish.c && "$dir/publish" "$dir/nss"
+  -Ilib/snapshot lib/snapshot/check.c lib/snapshot/survey.c lib/snapshot/write*.c lib/snapshot/publish.c && "$dir/publish" "$dir/nss"
 say $? "D4 a snapshot is published"
 mkdir "$dir/lib" && cp "$module" "$dir/lib/libnss_prism.so.2"
 printf 'passwd: files prism\ngroup: files prism\n' >"$dir/nsswitch.conf"

@@ -15,7 +15,7 @@ ${CC:-cc} -fsanitize=thread -o "$dir/probe" "$dir/probe.c" 2>/dev/null && "$dir/
   skip "no ThreadSanitizer here"
 if ! ${CC:-cc} -std=gnu17 -D_GNU_SOURCE -O1 -g -Wno-tsan -fsanitize=thread -pthread \
   -Ilib -Itests -Ilib/snapshot -o "$dir/threads" tests/nss/t_nss_threads.c \
-  lib/snapshot/check.c lib/snapshot/write*.c lib/snapshot/publish.c -ldl; then
+  lib/snapshot/check.c lib/snapshot/survey.c lib/snapshot/write*.c lib/snapshot/publish.c -ldl; then
   echo "not ok 1 - $name"; echo 1..1; exit 1
 fi
 if TSAN_OPTIONS="halt_on_error=0 exitcode=66" "$dir/threads" >"$dir/out" 2>&1; then
