@@ -72,7 +72,9 @@ int session_revoke_all(struct tx *t, int64_t user, int64_t keep, int64_t now)
 
 int session_revoke_keys(struct tx *t, int64_t user, int64_t keep, int64_t now)
 {
-	return tx_exec(t, sql_revoke_keys, "iii", user, keep, now);
+	int r = tx_exec(t, sql_revoke_keys, "iii", user, keep, now);
+
+	return r ? r : sso_link_forget(t, user);
 }
 
 json_t *session_json(const struct session_token *s, const struct user *u)

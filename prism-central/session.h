@@ -32,7 +32,10 @@ int session_close(struct tx *t, int64_t id, int64_t now);
  * have begun to link to the account.
  */
 int session_revoke_all(struct tx *t, int64_t user, int64_t keep, int64_t now);
-/* The same of those that a key opened, whichever: a row does not tell. */
+/*
+ * The same of the sessions that a key opened, whichever: a row does not tell. Nor does one of what
+ * was begun to be linked, so all of that goes.
+ */
 int session_revoke_keys(struct tx *t, int64_t user, int64_t keep, int64_t now);
 /* {token, expires_at, user}; user may be NULL. */
 json_t *session_json(const struct session_token *s, const struct user *u);

@@ -143,7 +143,8 @@ int sso_login(struct tx *t, const struct request *rq, const struct sso_assertion
 
 /*
  * The provider has ended it (its logout, a refused refresh): browser and API sessions by this
- * identity end, auth_at becomes 0, hosts are told. "why" for the audit. 0 or -errno.
+ * identity end, and what was begun to be linked to the account, auth_at becomes 0, hosts are told.
+ * "why" for the audit. 0 or -errno.
  */
 int sso_end(struct tx *t, const struct request *rq, int64_t identity, const char *why);
 

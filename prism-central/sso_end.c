@@ -94,6 +94,8 @@ int sso_end(struct tx *t, const struct request *rq, int64_t identity, const char
 	if (r == 0)
 		r = sso_end_identity(t, identity, rq->now);
 	if (r == 0)
+		r = sso_link_forget(t, e.user);
+	if (r == 0)
 		r = tx_exec(t, sql_end, "i", identity);
 	if (r == 0)
 		r = sso_touch(t, e.org, e.user);

@@ -137,6 +137,8 @@ static int delete_tx(struct tx *t, struct act *a)
 	if (r > 0)
 		r = sso_end_identity(t, i.id, a->rq->now);
 	if (r == 0)
+		r = sso_link_forget(t, user);
+	if (r == 0)
 		r = tx_exec(t, sql_delete, "i", i.id);
 	if (r == 0)
 		r = sso_touch(t, i.org, user);

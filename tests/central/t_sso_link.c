@@ -99,4 +99,39 @@ TEST("S3.17 whoever takes an account back takes back what was begun to be linked
 	EXPECT_INT(sql_int("SELECT COUNT(*) FROM sso_attempts"), 1); /* the superadmin's */
 }
 
+TEST("S3.17 so does whoever takes a key back, or ends a login: its session may have begun it")
+{
+	static const char *const cases[] = {"me/ssh-keys/71", "me/identities/72"};
+
+	stage();
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		sql("DELETE FROM ssh_keys");
+		sql("DELETE FROM sso_identities");
+		sql("INSERT INTO ssh_keys (id, user_id, fingerprint, line, origin, state, "
+		    "created_at)"
+		    " SELECT 71, id, 'SHA256:x', 'ssh-ed25519 x', 'imported', 'active', 1"
+		    " FROM users WHERE username = 'alice'");
+		sql("INSERT INTO sso_identities (id, organization_id, connection_id, issuer, "
+		    "subject,"
+		    " user_id, created_at) SELECT 72, c.organization_id, c.id, c.issuer, 'a', "
+		    "u.id, 1"
+		    " FROM users u, sso_connections c WHERE u.username = 'alice' AND c.slug ="
+		    " 'acme-idp'");
+		EXPECT_STR(link_at(&alice, "other-idp"), "201");
+		const char *said = outcome(HTTP_DELETE, alice.token, cases[i], NULL);
+		EXPECT(!strcmp(said, "200") || !strcmp(said, "204"));
+		EXPECT_INT(sql_int("SELECT COUNT(*) FROM sso_link_tickets"), 0);
+	}
+}
+
+TEST("S3.17 a provider that ends a login ends what was begun by it to link another one")
+{
+	stage();
+	struct sso_result r = login((struct said){.subject = "a", .link = alice.id});
+	through(&alice, "acme-idp");
+	EXPECT_STR(link_at(&alice, "other-idp"), "201");
+	EXPECT_INT(end_identity(r.identity), 0);
+	EXPECT_INT(sql_int("SELECT COUNT(*) FROM sso_link_tickets"), 0);
+}
+
 TEST_MAIN()
