@@ -16,17 +16,22 @@
 /* More of them, of institutions that have nothing to do with each other, would help nobody. */
 #define FEW 5
 
+/* Where the login takes place. */
+#define ADDRESS "CASE c.type WHEN 'saml' THEN c.entry_point ELSE c.issuer END"
+
 static const char sql_named[] =
-    "SELECT c.slug, c.name FROM sso_connections c JOIN organizations o ON o.id = c.organization_id"
+    "SELECT c.slug, c.name, " ADDRESS
+    " FROM sso_connections c JOIN organizations o ON o.id = c.organization_id"
     " WHERE c.enabled = 1 AND (c.slug = $1 OR o.slug = $2) ORDER BY c.name, c.id LIMIT 8";
 static const char sql_host[] =
-    "SELECT c.slug, c.name FROM sso_connections c WHERE c.enabled = 1 AND c.organization_id IN"
+    "SELECT c.slug, c.name, " ADDRESS
+    " FROM sso_connections c WHERE c.enabled = 1 AND c.organization_id IN"
     " (SELECT p.organization_id FROM host_projects hp JOIN projects p ON p.id = hp.project_id"
     " WHERE hp.host_id = $1 AND p.state <> 'archived') ORDER BY c.name, c.id LIMIT 8";
 /* All, or none where there are too many. */
 static const char sql_few[] =
-    "SELECT slug, name FROM sso_connections WHERE enabled = 1 AND (SELECT COUNT(*) FROM"
-    " sso_connections WHERE enabled = 1) <= $1 ORDER BY name, id";
+    "SELECT c.slug, c.name, " ADDRESS " FROM sso_connections c WHERE c.enabled = 1 AND"
+    " (SELECT COUNT(*) FROM sso_connections WHERE enabled = 1) <= $1 ORDER BY c.name, c.id";
 
 struct look {
 	const struct login_ways *ways;
@@ -53,6 +58,20 @@ static bool code_in(const char *path, char code[static DEVICE_USER_CODE + 1])
 	return device_user_code_read(typed, code);
 }
 
+/* Its owner chose the name, but the address is where a password will be typed. */
+static void put_way(struct look *l, const char *slug, const char *name, const char *address)
+{
+	char host[256];
+	const char *start = strstr(address, "://");
+
+	start = start ? start + 3 : address;
+	snprintf(host, sizeof(host), "%.*s", (int)strcspn(start, "/?#"), start);
+	html_put(l->out,
+	    "<a class=\"button quiet\" href=\"/sso/%u/start?return=%u\">Log in with "
+	    "%s <small>at %s</small></a>\n",
+	    slug, l->ways->path, name, host);
+}
+
 static int put_ways(struct look *l, struct rows *r)
 {
 	int n;
@@ -60,10 +79,7 @@ static int put_ways(struct look *l, struct rows *r)
 	while ((n = rows_next(r)) > 0) {
 		if (!l->out->len)
 			html_put(l->out, "<nav class=\"choices\">\n");
-		html_put(l->out,
-		    "<a class=\"button quiet\" href=\"/sso/%u/start?return=%u\">Log in with "
-		    "%s</a>\n",
-		    row_text(r, 0), l->ways->path, row_text(r, 1));
+		put_way(l, row_text(r, 0), row_text(r, 1), row_text(r, 2));
 	}
 	if (l->out->len)
 		html_put(l->out, "</nav>\n");

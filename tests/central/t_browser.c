@@ -438,7 +438,7 @@ TEST("I3.1 connections that a link names are offered, enabled ones only")
 	    " users u, roles r WHERE r.slug = 'member' AND r.scope = 'organization'");
 	EXPECT_INT(browse(&b, HTTP_GET, "/login?connection=acme&return=/device", NULL), 200);
 	EXPECT(strstr(b.body, "href=\"/sso/acme/start?return=%2Fdevice\">Log in with ACME "
-			      "&lt;Labs&gt;</a>"));
+			      "&lt;Labs&gt; <small>at idp.test</small></a>"));
 	EXPECT_INT(browse(&b, HTTP_GET, "/login?org=default", NULL), 200);
 	EXPECT(strstr(b.body, "/sso/acme/start"));
 	EXPECT_INT(browse(&b, HTTP_GET, "/login?connection=none", NULL), 200);
@@ -497,7 +497,7 @@ TEST("S3.17 coming with a host's code, a person is offered the logins of its org
 {
 	static const char way[] =
 	    "href=\"/sso/acme1/start?return=%2Fdevice%3Fuser_code%3DWDJB-MJHT\">Log in with "
-	    "acme</a>";
+	    "acme <small>at idp.test</small></a>";
 	static const char field[] = "id=\"login\"";
 	fresh();
 	connections(60, "acme", 2);
