@@ -10,6 +10,9 @@
 #define FILTER_NAMES 8		  /* in a word, at most: one in twenty absent names passes */
 #define WINDOW	     (256u << 10) /* less than what a processor's core has for itself */
 
+static_assert(WINDOW <= SNAP_SUBJECT_MAX && SNAP_SUBJECT_MAX % SNAP_ALIGN == 0,
+    "the window's memory has room for many small records, and for the largest one");
+
 /* ---- layout ----------------------------------------------------------------------------- */
 
 void writer_section(struct writer *w, enum snap_section which, uint64_t bytes)

@@ -3,7 +3,9 @@
  * The bytes that the writer writes: hosts that are updated at different times read each other's
  * files, so they must not change by accident. The seed of the names' hash is the tests' own here.
  */
+#include <signal.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include "snap_world.h"
 #include "snapshot/snapshot.h"
 
@@ -164,6 +166,43 @@ TEST("D6 one survey serves all kinds, and what breaks one of them leaves the oth
 	EXPECT_INT(write_surveyed(broken, SNAP_ACCESS, file("broken")), 0);
 	EXPECT_INT(write_surveyed(broken, SNAP_KEYS, file("broken")), 0);
 	snap_survey_free(broken);
+	world_free(w);
+}
+
+/* What was written until the disk was full must not pass for a snapshot. */
+static void expect_none(struct world *w, enum snap_kind kind, uint64_t room)
+{
+	struct rlimit before, less;
+	struct snap s;
+	int r;
+
+	EXPECT_INT(getrlimit(RLIMIT_FSIZE, &before), 0);
+	less = before;
+	less.rlim_cur = room;
+	EXPECT_INT(setrlimit(RLIMIT_FSIZE, &less), 0);
+	r = world_write(w, kind, file("cut"));
+	EXPECT_INT(setrlimit(RLIMIT_FSIZE, &before), 0);
+	EXPECT_INT(r, -EFBIG);
+	EXPECT_INT(snap_open(file("cut"), kind, 0, &s), -EBADMSG);
+}
+
+TEST("D6 a file that the disk has no room for is none, wherever it ends")
+{
+	struct world *w = world_new(4000, 20);
+	void (*was)(int) = signal(SIGXFSZ, SIG_IGN);
+
+	all_seeds(3);
+	for (enum snap_kind kind = SNAP_IDENTITY; kind <= SNAP_KEYS; kind++) {
+		struct image f;
+
+		EXPECT_INT(world_write(w, kind, file("whole")), 0);
+		f = image_read(file("whole"));
+		free(f.p);
+		for (uint64_t part = 0; part < 16; part++)
+			expect_none(w, kind, f.n * part / 16);
+		expect_none(w, kind, f.n - 1);
+	}
+	signal(SIGXFSZ, was);
 	world_free(w);
 }
 
