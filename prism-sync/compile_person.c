@@ -69,10 +69,11 @@ static uint64_t identity_of(const struct work *w, const struct person *p, const 
 
 static uint64_t identity_of_groups(const struct work *w)
 {
-	uint64_t h = w->config->uid_first;
+	uint64_t key = w->model->hash_key, h = mix(key, w->config->uid_first);
 
 	for (size_t g = 0; g < w->ngroups; g++)
-		h = mix(mix(h, record_hash_name(w->out->groups[g].name)), w->out->groups[g].gid);
+		h = mix(
+		    mix(h, record_hash_name(key, w->out->groups[g].name)), w->out->groups[g].gid);
 	return h | 1;
 }
 

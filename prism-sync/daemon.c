@@ -323,7 +323,10 @@ static int start_network(struct agent *a, const struct run_options *o)
 
 static int start_state(struct agent *a)
 {
-	model_init(&a->model, a->trust.host_id);
+	int rc = model_init(&a->model, a->trust.host_id);
+
+	if (rc < 0)
+		return rc;
 	a->model.shrink_percent = a->config.shrink_percent;
 	a->model.shrink_min = a->config.shrink_min;
 	a->intake.trust = &a->trust;
@@ -331,7 +334,7 @@ static int start_state(struct agent *a)
 	a->intake.dirfd = open(a->paths.trust, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (a->intake.dirfd < 0)
 		return -errno;
-	int rc = intake_replay(&a->intake);
+	rc = intake_replay(&a->intake);
 
 	if (rc == 0)
 		rc = compiled_recover(a->paths.nss, &a->published.generation);

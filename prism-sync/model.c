@@ -3,15 +3,17 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/attr.h"
+#include "base/secret.h"
 #include "model.h"
 #include "record.h"
 
-void model_init(struct model *m, const uint8_t host_id[static FEED_ID_LEN])
+int model_init(struct model *m, const uint8_t host_id[static FEED_ID_LEN])
 {
 	memset(m, 0, sizeof(*m));
 	memcpy(m->host_id, host_id, FEED_ID_LEN);
 	m->shrink_percent = 10;
 	m->shrink_min = 2;
+	return secret_random(&m->hash_key, sizeof(m->hash_key));
 }
 
 void model_release(struct model *m)
@@ -230,7 +232,7 @@ static int apply_record(
 		old->flags = (uint8_t)((old->flags & ~RECORD_HELD) | RECORD_SEEN);
 		return 0;
 	}
-	int rc = record_new(r, hash, old, &new);
+	int rc = record_new(r, hash, m->hash_key, old, &new);
 
 	if (rc < 0)
 		return rc;

@@ -34,7 +34,7 @@ struct record {
 	uint16_t gecos, home, shell, keys; /* offsets in text; the name (or slug) is at 0 */
 	uint32_t name_hash;		   /* of a member: record_hash_name() of the name */
 	int64_t not_after, ended_at, sso_at;
-	uint64_t identity; /* a hash of name, gecos, home and shell */
+	uint64_t identity; /* of a member: a hash of name, gecos, home and shell */
 	uint8_t hash[FEED_DIGEST_LEN];
 	uint32_t nmembers; /* of a group: that many uids at "keys" */
 	uint32_t size;
@@ -74,6 +74,11 @@ struct model {
 	uint32_t shrink_percent, shrink_min;
 	struct lost *lost; /* since the last publication */
 	size_t nlost;
+	/*
+	 * Of the hashes that tell whether people look as before. Random: people choose their own
+	 * names, and nobody may choose one that makes up for a group that was taken away.
+	 */
+	uint64_t hash_key;
 };
 
 enum apply {
@@ -83,7 +88,8 @@ enum apply {
 	APPLY_CHANGED_HELD = 3, /* a full feed, and the guard holds some that it lacks */
 };
 
-void model_init(struct model *m, const uint8_t host_id[static FEED_ID_LEN]);
+/* 0 or -errno. */
+int model_init(struct model *m, const uint8_t host_id[static FEED_ID_LEN]);
 void model_release(struct model *m);
 
 struct feed *model_feed(struct model *m, const uint8_t id[static FEED_ID_LEN]);
@@ -114,8 +120,8 @@ struct record *feed_find(const struct feed *f, uint8_t type, uint32_t subject);
 
 /* Key i of a member, in place. */
 const char *record_key(const struct record *r, size_t i, int64_t *ret_not_after);
-/* A hash of a name, for tables in memory. */
-uint32_t record_hash_name(const char *s);
+/* A hash of a name under the model's key, for tables in memory. */
+uint32_t record_hash_name(uint64_t key, const char *s);
 /* uid i of a group. */
 uint32_t record_group_uid(const struct record *r, size_t i);
 

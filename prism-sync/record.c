@@ -36,24 +36,24 @@ static struct record *block_new(const struct feed_record *r, const uint8_t *hash
 }
 
 /* What the identity snapshot says of a person, in one number: see compiled_publish(). */
-static uint64_t identity_of(const char *text, size_t n)
+static uint64_t identity_of(uint64_t key, const char *text, size_t n)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	uint64_t h = key;
 
 	for (size_t i = 0; i < n; i++)
 		h = (h ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
 	return h;
 }
 
-uint32_t record_hash_name(const char *s)
+uint32_t record_hash_name(uint64_t key, const char *s)
 {
-	uint64_t h = identity_of(s, strlen(s));
+	uint64_t h = identity_of(key, s, strlen(s));
 
 	return (uint32_t)(h ^ h >> 32);
 }
 
 static struct record *member_new(
-    const struct feed_record *r, const uint8_t *hash, const struct feed_member *m)
+    const struct feed_record *r, const uint8_t *hash, uint64_t key, const struct feed_member *m)
 {
 	char text[TEXT_MAX_];
 	struct text t = {.p = text};
@@ -72,8 +72,8 @@ static struct record *member_new(
 	if (new == NULL)
 		return NULL;
 	memcpy(new->text, text, t.n);
-	new->identity = identity_of(text, keys);
-	new->name_hash = record_hash_name(m->name);
+	new->identity = identity_of(key, text, keys);
+	new->name_hash = record_hash_name(key, m->name);
 	new->gecos = gecos;
 	new->home = home;
 	new->shell = shell;
@@ -123,7 +123,7 @@ static struct record *broken_new(
 }
 
 int record_new(const struct feed_record *r, const uint8_t hash[static FEED_DIGEST_LEN],
-    const struct record *old, struct record **ret)
+    uint64_t key, const struct record *old, struct record **ret)
 {
 	/* 23 kB that need no clearing for each of 100,000 members: the count of keys bounds its
 	 * use. */
@@ -133,7 +133,7 @@ int record_new(const struct feed_record *r, const uint8_t hash[static FEED_DIGES
 	struct record *new;
 
 	if (r->type == FEED_MEMBER && feed_parse_member(r, &m) == 0)
-		new = member_new(r, hash, &m);
+		new = member_new(r, hash, key, &m);
 	else if (r->type == FEED_GROUP && feed_parse_group(r, &g) == 0)
 		new = group_new(r, hash, &g);
 	else if (r->type == FEED_PROJECT && feed_parse_project(r, &p) == 0)

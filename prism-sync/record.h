@@ -6,12 +6,12 @@
 #include "model.h"
 
 /*
- * Make the block for a parsed or unparsable record. "old" is what the feed had for this subject:
- * a person whose new record is not understood keeps the old names, and is refused.
- * Returns 0 or -ENOMEM.
+ * Make the block for a parsed or unparsable record; "key" is the model's, of its hashes. "old" is
+ * what the feed had for this subject: a person whose new record is not understood keeps the old
+ * names, and is refused. Returns 0 or -ENOMEM.
  */
 int record_new(const struct feed_record *r, const uint8_t hash[static FEED_DIGEST_LEN],
-    const struct record *old, struct record **ret);
+    uint64_t key, const struct record *old, struct record **ret);
 
 /* Where the record is or would go. The table has room. */
 struct record **table_slot(const struct feed *f, uint8_t type, uint32_t subject);
