@@ -25,6 +25,7 @@
 static const char sql_by_id[] =
     INVITATION_COLUMNS "WHERE i.id = $2 AND ($3 = 0 OR i.project_id = $3)";
 static const char sql_by_hash[] = INVITATION_COLUMNS "WHERE i.token_hash = $2";
+static const char sql_to_address[] = INVITATION_COLUMNS "WHERE i.canonical = $2";
 static const char sql_of_project[] =
     INVITATION_COLUMNS "WHERE i.project_id = $2 ORDER BY i.id DESC";
 static const char sql_of_person[] =
@@ -82,6 +83,22 @@ int invitation_by_hash(struct tx *t, const char *hash, int64_t now, struct invit
 	_cleanup_rows_ struct rows *r = NULL;
 	int n = tx_query(t, sql_by_hash, "is", &r, now, hash);
 	return n < 0 ? n : read_one(r, ret);
+}
+
+int invitation_awaits(struct tx *t, const char *canonical, int64_t now)
+{
+	_cleanup_rows_ struct rows *r = NULL;
+	struct invitation i;
+	int n = tx_query(t, sql_to_address, "is", &r, now, canonical);
+
+	if (n < 0)
+		return n;
+	while ((n = rows_next(r)) > 0) {
+		invitation_read(r, &i);
+		if (invitation_error(&i) == API_OK)
+			return 1;
+	}
+	return n;
 }
 
 json_t *invitation_json(const struct invitation *i)

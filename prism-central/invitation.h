@@ -34,6 +34,8 @@ struct invitation {
 /* By id, within a project (0: any), or by the hash of the secret. 0, -ENOENT or -errno. */
 int invitation_get(struct tx *t, int64_t id, int64_t project, int64_t now, struct invitation *ret);
 int invitation_by_hash(struct tx *t, const char *hash, int64_t now, struct invitation *ret);
+/* 1 if this canonical address has a pending one, 0 if it has none, or -errno. */
+int invitation_awaits(struct tx *t, const char *canonical, int64_t now);
 json_t *invitation_json(const struct invitation *i);
 /* Why it cannot be answered; API_OK while it is pending. */
 enum api_error invitation_error(const struct invitation *i);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "audit.h"
+#include "invitation.h"
 #include "ratelimit.h"
 #include "session.h"
 #include "sso_internal.h"
@@ -28,8 +29,6 @@ static const char sql_has_address[] = "SELECT 1 FROM emails WHERE user_id = $1";
 static const char sql_add_address[] =
     "INSERT INTO emails (id, user_id, address, canonical, main, verified_at)"
     " VALUES ($1, $2, $3, $4, 1, $5)";
-static const char sql_invited[] = "SELECT 1 FROM invitations WHERE canonical = $1"
-				  " AND state = 'pending' AND expires_at > $2";
 static const char sql_join[] =
     "INSERT INTO organization_members (organization_id, user_id, role_id, created_at)"
     " VALUES ($1, $2, $3, $4) ON CONFLICT (organization_id, user_id) DO NOTHING";
@@ -77,14 +76,6 @@ static int exists(struct tx *t, const char *sql, int64_t id, const char *text)
 {
 	_cleanup_rows_ struct rows *r = NULL;
 	int n = tx_query(t, sql, "is", &r, id, text);
-
-	return n < 0 ? n : rows_next(r);
-}
-
-static int invited(struct login *l)
-{
-	_cleanup_rows_ struct rows *r = NULL;
-	int n = tx_query(l->t, sql_invited, "si", &r, l->email, l->rq->now);
 
 	return n < 0 ? n : rows_next(r);
 }
@@ -379,7 +370,9 @@ static int address_known(struct login *l, int64_t owner, bool verified)
  */
 static int stranger(struct login *l)
 {
-	int r = l->c.auto_provision ? 1 : l->proven ? invited(l) : 0;
+	int r = l->c.auto_provision ? 1
+		: l->proven	    ? invitation_awaits(l->t, l->email, l->rq->now)
+				    : 0;
 	char org[24];
 
 	if (r <= 0)

@@ -111,8 +111,14 @@ TEST("S3.4 an invitation that is over makes no account at a first login")
 	free(invite(&chief, "lab", "di@acme.com", "member"));
 	sql("UPDATE invitations SET state = 'revoked', expires_at = 9999999999");
 	EXPECT_INT(login(OLD, "di", "di@acme.com").outcome, SSO_NOT_PROVISIONED);
-	EXPECT_INT(sql_int("SELECT COUNT(*) FROM sso_identities"), 0);
 	sql("UPDATE invitations SET state = 'pending'");
+	sql("UPDATE projects SET state = 'archived'");
+	EXPECT_INT(login(OLD, "di", "di@acme.com").outcome, SSO_NOT_PROVISIONED);
+	sql("UPDATE projects SET state = 'active'");
+	sql("UPDATE users SET state = 'suspended' WHERE id = (SELECT invited_by FROM invitations)");
+	EXPECT_INT(login(OLD, "di", "di@acme.com").outcome, SSO_NOT_PROVISIONED);
+	EXPECT_INT(sql_int("SELECT COUNT(*) FROM sso_identities"), 0);
+	sql("UPDATE users SET state = 'active'");
 	EXPECT_INT(login(OLD, "di", "di@acme.com").outcome, SSO_DONE);
 }
 
