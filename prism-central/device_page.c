@@ -117,9 +117,20 @@ static int look(struct tx *t, struct view *v)
 	return r < 0 ? r : 0;
 }
 
+/* The command line is where people are sent whose keys want a newer login: it leads them there. */
 static int look_tx(struct tx *t, void *arg)
 {
-	return look(t, arg);
+	struct view *v = arg;
+	int r = look(t, v);
+
+	if (r < 0 || v->verdict != DEVICE_MAY || v->device.host || v->renewed)
+		return r;
+	r = oauth_login_old(t, v->rq, v->worth.connection);
+	if (r > 0) {
+		v->verdict = DEVICE_NEEDS_SSO;
+		v->worth.fresh = true;
+	}
+	return r < 0 ? r : 0;
 }
 
 static json_t *device_detail(const struct device *d)

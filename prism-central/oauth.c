@@ -119,6 +119,26 @@ int oauth_must_use_sso(
 	return identity ? 0 : sso_enforced(t, user, ret_slug);
 }
 
+static const char sql_old[] =
+    "SELECT c.slug FROM sso_identities i JOIN sso_connections c ON c.id = i.connection_id"
+    " JOIN projects p ON p.organization_id = c.organization_id"
+    " JOIN memberships m ON m.project_id = p.id AND m.user_id = i.user_id"
+    " WHERE i.id = $1 AND i.user_id = $2 AND i.auth_at > 0 AND c.enabled = 1"
+    " AND p.state = 'active' AND p.sso_max_age > 0 AND p.sso_max_age <= $3 - i.auth_at"
+    " AND m.state = 'active' AND (m.not_after = 0 OR m.not_after > $3) LIMIT 1";
+
+int oauth_login_old(struct tx *t, const struct request *rq, char ret_slug[static SLUG_MAX + 1])
+{
+	_cleanup_rows_ struct rows *r = NULL;
+	int rc = tx_query(t, sql_old, "iii", &r, rq->browser.identity, rq->who.id, rq->now);
+
+	if (rc == 0)
+		rc = rows_next(r);
+	if (rc > 0)
+		row_copy(r, 0, ret_slug, SLUG_MAX + 1);
+	return rc;
+}
+
 /* Whether a login of theirs by this identity opens anything, now: 1, 0 or -errno. */
 static int login_counts(struct tx *t, int64_t user, int64_t identity)
 {

@@ -151,6 +151,7 @@ struct consent {
 	const struct asked *asked;
 	char connection[SLUG_MAX + 1];
 	struct oauth_secret code;
+	bool fresh; /* there, and now */
 	bool approve;
 };
 
@@ -170,16 +171,31 @@ static int ready_tx(struct tx *t, void *arg)
 	return r < 0 ? r : r ? -EPERM : 0;
 }
 
+/* As device_page.c has it: whoever comes from there is not sent again. */
+static int look_tx(struct tx *t, void *arg)
+{
+	struct consent *c = arg;
+	int r = ready_tx(t, c);
+
+	if (r < 0 || request_query(c->rq, "renewed"))
+		return r;
+	r = oauth_login_old(t, c->rq, c->connection);
+	c->fresh = r > 0;
+	return r < 0 ? r : r ? -EPERM : 0;
+}
+
 /* Where the person has to go first. */
 static void consent_fail(struct consent *c, int r, struct reply *rp)
 {
 	_cleanup_buf_ struct buf path = BUF_INIT(4096);
 
 	own_path(c->asked, &path);
+	if (c->fresh)
+		buf_add_str(&path, "&renewed=1");
 	if (r == -EACCES)
 		oauth_login_first(rp, buf_str(&path));
 	else if (r == -EPERM)
-		oauth_sso_first(c->rq, rp, c->connection, false, buf_str(&path));
+		oauth_sso_first(c->rq, rp, c->connection, c->fresh, buf_str(&path));
 	else
 		reply_errno(rp, r);
 }
@@ -219,7 +235,7 @@ void oauth_authorize(struct request *rq, struct reply *rp)
 
 	if (!asked_parse(rq, rp, request_query, &a))
 		return;
-	int r = store_tx(rq->db, STORE_READ, ready_tx, &c);
+	int r = store_tx(rq->db, STORE_READ, look_tx, &c);
 	if (r < 0)
 		consent_fail(&c, r, rp);
 	else

@@ -87,6 +87,11 @@ int oauth_identity_holds(struct tx *t, int64_t user, int64_t identity);
  */
 int oauth_must_use_sso(
     struct tx *t, int64_t user, int64_t identity, char ret_slug[static SLUG_MAX + 1]);
+/*
+ * Whether one of their projects asks for a later login than the last one by this browser's
+ * identity, so that their keys are refused: 1 and the slug of its connection, 0 or -errno.
+ */
+int oauth_login_old(struct tx *t, const struct request *rq, char ret_slug[static SLUG_MAX + 1]);
 
 /* Redirect to the login page, which leads back to this path (with its query). */
 void oauth_login_first(struct reply *rp, const char *path);

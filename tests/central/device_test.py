@@ -346,6 +346,18 @@ say("/sso/uni/start?fresh=1" in old.get("/device?user_code=" + h["user_code"]).h
     "Refresh", ""), "I3.4 a login that is too old: again")
 approve(sso, h)
 same(ws1.statement(ws1.poll(h).json["prism_login"])["projects"], ["lab"], "I3.4 a fresh one counts")
+mine = begin_cli()["user_code"]
+say(sso.get("/device?user_code=" + mine).has("Approve this login?"),
+    "I3.4 for the command line as well: nobody is sent away whose login is fresh")
+sql("UPDATE sso_identities SET auth_at = ? WHERE id = ?", int(time.time()) - 700, hers)
+say("0; url=/sso/uni/start?fresh=1&return=%2Fdevice%3Fuser_code%3D" + mine + "%26renewed%3D1" in
+    sso.get("/device?user_code=" + mine).headers.get("Refresh", ""),
+    "I3.4 whose keys are refused is sent there by prism login, though the browser is logged in")
+say(sso.get("/device?user_code=%s&renewed=1" % mine).has("Approve this login?"),
+    "I3.4 once, not in a circle")
+say(a_browser.get("/device?user_code=" + mine).has("Approve this login?"),
+    "I3.4 who has logged in by password is not sent there for the command line")
+sql("UPDATE sso_identities SET auth_at = ? WHERE id = ?", int(time.time()), hers)
 api("PUT", "/projects/strict/hosts/ws1", {}, boss)
 alice.join("strict", boss)
 h = ws1.begin("alice")

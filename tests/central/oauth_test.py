@@ -237,6 +237,16 @@ code, v = fresh()
 t = redeem(code, v).json["access_token"]
 same(sql("SELECT identity_id FROM sessions WHERE token_hash = ?", sha(t))[0][0], hers,
      "I3.2 a session knows the identity behind it")
+api("POST", "/projects", {"slug": "aging", "sso_max_age": 600}, boss)
+alice.join("aging", boss)
+say(browser.get(query(challenge)).has("Log in on this computer"), "I3.4 a fresh login is asked nothing more")
+sql("UPDATE sso_identities SET auth_at = ? WHERE id = ?", int(time.time()) - 700, hers)
+a = browser.get(query(challenge))
+say("/sso/uni/start?fresh=1&return=%2Foauth2%2Fauthorize%3F" in a.headers.get("Refresh", "") and
+    "%26renewed%3D1" in a.headers.get("Refresh", ""),
+    "I3.4 whose keys are refused is sent there by prism login, though the browser is logged in")
+say(browser.get(query(challenge, renewed="1")).has("Log in on this computer"), "I3.4 once, not in a circle")
+sql("UPDATE sso_identities SET auth_at = ? WHERE id = ?", int(time.time()), hers)
 code, v = fresh()
 sql("UPDATE sso_identities SET auth_at = 0 WHERE id = ?", hers)
 same(redeem(code, v).error, (400, "invalid_grant"), "I3.4 a login that its provider has ended gives nothing")
