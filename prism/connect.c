@@ -194,6 +194,7 @@ static int ssh_run(struct cli *c, const struct ssh_command *s)
 		    "Permission denied (publickey): run prism user provision, then prism user "
 		    "ssh-key status\n"
 		    "Permission denied after accepting: run prism user provision --fix-keys\n"
+		    "A more recent sign-in is asked for: run prism login\n"
 		    "UID/GID mismatch: run prism user status, and ask the administrator\n");
 	return r;
 }

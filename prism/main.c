@@ -72,6 +72,19 @@ static const struct command *command_find(int argc, char **argv, int *ret_words)
 	return NULL;
 }
 
+/* Whether a name begins with these words, and goes on. */
+static bool name_begins(const char *name, int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++) {
+		size_t n = strlen(argv[i]);
+
+		if (strncmp(name, argv[i], n) != 0 || name[n] != ' ')
+			return false;
+		name += n + 1;
+	}
+	return true;
+}
+
 /* The commands whose name begins with the words given; all of them without words. */
 static size_t commands_list(int argc, char **argv, FILE *f)
 {
@@ -79,9 +92,7 @@ static size_t commands_list(int argc, char **argv, FILE *f)
 
 	for (size_t t = 0; t < ARRAY_SIZE(tables); t++) {
 		for (const struct command *cmd = tables[t]; cmd->name; cmd++) {
-			size_t n = argc ? strlen(argv[0]) : 0;
-
-			if (n && (strncmp(cmd->name, argv[0], n) != 0 || cmd->name[n] != ' '))
+			if (!name_begins(cmd->name, argc, argv))
 				continue;
 			fprintf(f, "  prism %-24s %s\n", cmd->name, cmd->summary);
 			found++;
@@ -111,25 +122,28 @@ static int help_run(struct cli *c)
 	return STATUS_OK;
 }
 
-static bool noun_exists(const char *word)
+/* How many of the words begin a command, but are none: "sso", "sso domain". */
+static int noun_words(int argc, char **argv)
 {
-	size_t n = strlen(word);
+	int words = 0;
 
 	for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
 		for (const struct command *cmd = tables[t]; cmd->name; cmd++)
-			if (strncmp(cmd->name, word, n) == 0 && cmd->name[n] == ' ')
-				return true;
-	return false;
+			while (words < argc && name_begins(cmd->name, words + 1, argv))
+				words++;
+	return words;
 }
 
 static int usage(int argc, char **argv)
 {
+	int nouns = noun_words(argc, argv);
+
 	if (argc > 0) {
-		err_printf(argc > 1 || !noun_exists(argv[0])
-			       ? "prism: There is no command \"%s%s%s\".\n"
-			       : "prism: %s%s%s is said with another word:\n",
-		    argv[0], argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
-		if (!commands_list(1, argv, stderr))
+		err_printf(nouns < argc ? "prism: There is no command \"" : "prism: ");
+		for (int i = 0; i < argc && i <= nouns; i++)
+			err_printf("%s%s", i ? " " : "", argv[i]);
+		err_printf(nouns < argc ? "\".\n" : " is said with another word:\n");
+		if (!commands_list(nouns ? nouns : 1, argv, stderr))
 			err_printf("To list them all: prism help\n");
 		return STATUS_USAGE;
 	}
@@ -194,10 +208,10 @@ static void wiping_free(void *p)
 
 static int noun_help(int argc, char **argv)
 {
-	bool asked = argc == 2 && common_option(argv[1]) &&
-		     strcmp(common_option(argv[1])->name, "help") == 0;
+	const struct option_spec *last = argc > 1 ? common_option(argv[argc - 1]) : NULL;
+	bool asked = last && strcmp(last->name, "help") == 0;
 
-	return asked && commands_list(1, argv, stdout) ? STATUS_OK : usage(argc, argv);
+	return asked && commands_list(argc - 1, argv, stdout) ? STATUS_OK : usage(argc, argv);
 }
 
 /* "prism --help" and "prism --version" are the commands of that name. */

@@ -222,8 +222,10 @@ static int sso_add(struct cli *c)
 	if (!r)
 		r = sso_connection_show(c, "Connection Made", o);
 	if (!r && !c->json && !json_is_true(json_object_get(o, "enabled")))
-		out_printf(
-		    "\nThen enable it: prism sso edit %s --enabled yes\n", text_of(o, "slug"));
+		out_printf("\nThen prove the mail domain of its people, and enable it:\n"
+			   "prism sso domain add DOMAIN --connection %s\n"
+			   "prism sso edit %s --enabled yes\n",
+		    text_of(o, "slug"), text_of(o, "slug"));
 	return r;
 }
 

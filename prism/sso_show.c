@@ -176,6 +176,24 @@ static void unlinked_print(const struct cli *c, const json_t *o)
 		    n, n == 1 ? "member" : "members");
 }
 
+/* Accounts would be made twice: said while it can still be mended. */
+static void unproven_print(const json_t *o)
+{
+	const json_t *d;
+	size_t i;
+
+	json_array_foreach(json_object_get(o, "domains"), i, d)
+	{
+		if (json_is_true(json_object_get(d, "proven")))
+			return;
+	}
+	if (json_is_true(json_object_get(o, "enabled")) &&
+	    json_is_true(json_object_get(o, "auto_provision")))
+		out_printf(
+		    "\nIt makes accounts, and no domain is proven: a first login does not find\n"
+		    "the account that somebody has already. See: prism sso domain list\n");
+}
+
 int sso_connection_show(struct cli *c, const char *title, const json_t *o)
 {
 	if (c->json) {
@@ -188,6 +206,7 @@ int sso_connection_show(struct cli *c, const char *title, const json_t *o)
 	provider_print(o);
 	certificates_print(o, c->now);
 	unlinked_print(c, o);
+	unproven_print(o);
 	warnings_print(o);
 	return STATUS_OK;
 }

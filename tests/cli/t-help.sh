@@ -47,6 +47,13 @@ run prism frobnicate
 tap $? "S25 an unknown command ends with 2"
 [ "$(wc -l <<<"$err")" = 2 ] && has "$err" "prism help"
 tap $? "S25 and does not scroll away: the list is one command further"
+run prism sso domain
+[ "$status" = 2 ] && has "$err" "sso domain is said with another word" && has "$err" "sso domain add" && ! has "$err" "sso list"
+tap $? "S25 the beginning of commands lists those"
+run prism sso domain --help
+[ "$status" = 0 ] && has "$out" "sso domain verify" && ! has "$out" "sso list"; tap $? "S25 and so does its --help"
+run prism sso domain frobnicate
+[ "$status" = 2 ] && has "$err" 'There is no command "sso domain frobnicate"'; tap $? "S25 what is unknown behind it is named"
 run prism --version
 [ "$status" = 0 ] && has "$out" "prism "
 tap $? "S25 --version is version"

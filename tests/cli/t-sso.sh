@@ -23,7 +23,8 @@ central_run || tap_bail "prism-central does not start again"
 
 run as boss "${add[@]}" --name "University of X" --map email=mail,name=displayName --auto-provision yes
 [ "$status" = 0 ] && has "$out" "Connection Made" && has "$out" "$CENTRAL_URL/sso/uni/callback" &&
-	has "$out" "$CENTRAL_URL/sso/uni/logout" && has "$out" "--enabled yes"
+	has "$out" "$CENTRAL_URL/sso/uni/logout" && has "$out" "sso domain add DOMAIN --connection uni" &&
+	has "$out" "--enabled yes" && ! has "$out" "no domain is proven"
 tap $? "S3.17 sso add shows what the provider's administrator has to enter there, and what is next"
 ! has "$out" very-secret && ! grep -aq very-secret "$T/central/prism.db" "$T/central/prism.db-wal" "$T/central.log"
 tap $? "S3.19 the client secret is shown nowhere and stored sealed"
@@ -33,6 +34,7 @@ run as boss prism sso show uni --json
 tap $? "S3.17 sso show has the settings as JSON"
 run as boss prism sso edit uni --enabled yes --allowed-roles member,admin
 [ "$status" = 0 ] && has "$out" "Enabled:        Yes"; tap $? "S3.16 sso edit enables it"
+has "$out" "no domain is proven"; tap $? "S3.17 and says that it makes accounts before a domain is proven"
 run as boss prism sso list
 [ "$status" = 0 ] && grep -q 'uni  *University of X  *oidc  *Enabled' <<<"$out"; tap $? "S3.16 sso list"
 
