@@ -20,13 +20,13 @@ int oidc_fail(struct oidc_fault *f, const char *word, const char *fmt, ...)
 
 static const struct {
 	int error;
-	const char *word;
+	const char *word, *hint;
 } words[] = {
-    {-EACCES, "provider_address"},
-    {-ETIMEDOUT, "provider_timeout"},
-    {-EMSGSIZE, "provider_too_large"},
-    {-EPROTO, "provider_tls"},
-    {0, "provider_unreachable"},
+    {-EACCES, "provider_address", " See private_addresses in central.conf(5)."},
+    {-ETIMEDOUT, "provider_timeout", ""},
+    {-EMSGSIZE, "provider_too_large", ""},
+    {-EPROTO, "provider_tls", " See ca_file in central.conf(5)."},
+    {0, "provider_unreachable", ""},
 };
 
 static int fail_transport(
@@ -36,7 +36,7 @@ static int fail_transport(
 
 	while (words[i].error && words[i].error != error)
 		i++;
-	return oidc_fail(f, words[i].word, "%s: %s", q->what, res->why);
+	return oidc_fail(f, words[i].word, "%s: %s%s", q->what, res->why, words[i].hint);
 }
 
 /* "https://host:port" and "/path?query" of an address that oidc_url_ok() has seen. */

@@ -83,7 +83,9 @@
 	    "Remove it there first, or ask the administrator of Prism.")                           \
 	X(DOMAIN_NOT_PROVEN, 409, "The TXT record was not found.",                                 \
 	    "Publish it, wait until the old answer has expired, and verify again.")                \
-	X(DNS_UNAVAILABLE, 503, "The DNS does not answer.", "Try again in a minute.")              \
+	X(DNS_UNAVAILABLE, 503, "The DNS does not answer.",                                        \
+	    "Try again in a minute; the administrator says which one is asked: dns in "            \
+	    "central.conf(5).")                                                                    \
 	X(NO_MASTER_KEY, 503, "This service has no key to seal secrets with, so it stores none.",  \
 	    "The administrator can give it one: see [secrets] in central.conf(5).")                \
 	X(CONFLICT, 409, "The state has changed meanwhile.", "Look again and repeat.")             \
