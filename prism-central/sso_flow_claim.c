@@ -171,6 +171,23 @@ static void put_way(struct page *p, const struct way *w, const json_t *way)
 	html_put(&p->body, "</li>\n");
 }
 
+/* How to tell one's own from another by what is shown of them. */
+static void put_key_help(struct page *p, const json_t *ways)
+{
+	size_t k;
+	json_t *way;
+
+	json_array_foreach(json_object_get(ways, "ways"), k, way)
+	{
+		if (strcmp(text_of(way, "kind"), "key") != 0)
+			continue;
+		html_put(&p->body,
+		    "<p class=\"note\">What a key of yours is called, on your own computer: "
+		    "<code>ssh-keygen -lf ~/.prism/ssh_keys/id_ed25519.pub</code></p>\n");
+		return;
+	}
+}
+
 static void put_ways(struct page *p, const json_t *ways)
 {
 	html_put(&p->body, "<ul class=\"plain\">\n");
@@ -224,6 +241,7 @@ static void claim_page(struct claim *q, struct reply *rp)
 	    q->user.username, q->user.email, q->c->name);
 	put_made(&p, q->ways);
 	put_ways(&p, q->ways);
+	put_key_help(&p, q->ways);
 	html_put(&p.body,
 	    "<p class=\"warn\">Whoever has one of them gets in as you. Somebody else can have made "
 	    "this account for your address: if you do not know everything in this list, have it "

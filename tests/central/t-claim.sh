@@ -74,6 +74,7 @@ tap $? "S3.17 which names the account, and how it was made"
 tap $? "S3.17 and the password, the key's fingerprint, the session"
 [[ $out == *"so does what runs on workstations: if somebody else has used the account there, tell your administrator"* ]]
 tap $? "S3.17 and what removing them does not reach"
+[[ $out == *"ssh-keygen -lf"* ]]; tap $? "S3.17 and how to tell a key of one's own"
 ! linked alice; tap $? "S3.17 nothing is linked"
 run as false-alice prism whoami; tap "$status" "S3.17 nor is anything closed yet"
 run browser alice click 'button[value=close]' -- wait-url "^$CENTRAL_URL/device" -- wait-text alice
