@@ -146,7 +146,7 @@ TEST("LESSONS 4.11 a removed host is refused at once, also while it waits, by ev
 	EXPECT_INT(ask(owner_token, "DELETE", path, NULL, NULL), 204);
 	pthread_join(p.thread, NULL);
 	EXPECT_INT(p.a.status, 401);
-	EXPECT(p.at_ms - t0 < 500);
+	EXPECT(p.at_ms - t0 < 2000); /* of the 20 s that it would wait */
 	EXPECT_INT(poll(&h, 0).status, 401);
 	EXPECT_INT(ask(h.token, "POST", V1 "/hosts/self/report", report_of(&h, 1), NULL), 401);
 	EXPECT_INT(exchange_claims(&h, claims_of(&h), token, error), 401);

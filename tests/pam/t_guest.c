@@ -164,13 +164,14 @@ TEST("D1 several threads may ask at once, while the snapshot is replaced")
 
 TEST("SSSD 7725 the decision costs a login less than a millisecond")
 {
-	int64_t start;
+	clock_t start;
 
 	stage();
-	start = clock_mono_ms();
+	start = clock();
 	for (int i = 0; i < 200; i++)
 		EXPECT_INT(account("sudo", "alice"), PAM_SUCCESS);
-	EXPECT(clock_mono_ms() - start < 200 * 5); /* with libpam's own start, and slack */
+	EXPECT((clock() - start) / (CLOCKS_PER_SEC / 1000) <
+	       200 * 5); /* with libpam's own start, and slack */
 }
 
 STAGE_MAIN()

@@ -85,13 +85,14 @@ TEST("D6 PAM a refused person's home is not asked for")
 
 	stage();
 	change_world(ENDED);
+	write_services("home_timeout=3000"); /* asked or not: a busy machine's pause is neither */
 	pid = agent_start(in_dir("agent.sock"), SILENT);
 	start = clock_mono_ms();
 	EXPECT_INT(account("sshd", "alice"), PAM_ACCT_EXPIRED);
 	EXPECT_INT(account("sshd", "carol"), IGNORED);
 	took = clock_mono_ms() - start;
 	agent_end(pid);
-	EXPECT(took < 150);
+	EXPECT(took < 2000);
 }
 
 STAGE_MAIN()
