@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 B=${B:-build}
 members=${FEED_MEMBERS:-100000}
-libs="-levent -levent_pthreads -levent_openssl -ljansson -lssl -lcrypto -lcurl -lsqlite3 -linih -lsystemd -lpthread"
+libs="-levent -levent_pthreads -levent_openssl -ljansson -lssl -lcrypto -lcurl -lsqlite3 -linih -lsystemd -lresolv -lpthread"
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
