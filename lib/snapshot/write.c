@@ -7,11 +7,16 @@
 #include "write.h"
 
 #define SEED_TRIES   8
-#define FILTER_NAMES 8		  /* in a word, at most: one in twenty absent names passes */
-#define WINDOW	     (256u << 10) /* less than what a processor's core has for itself */
+#define FILTER_NAMES 8 /* in a word, at most: one in twenty absent names passes */
+/*
+ * Written in steps of a huge page, each at a multiple of it: the page cache then keeps the file in
+ * such pages where the file system has them, and a lookup in a large file misses the TLB less.
+ */
+#define STEP	     (2u << 20)
 
-static_assert(WINDOW <= SNAP_SUBJECT_MAX && SNAP_SUBJECT_MAX % SNAP_ALIGN == 0,
-    "the window's memory has room for many small records, and for the largest one");
+static_assert(
+    STEP % SNAP_ALIGN == 0 && SNAP_SUBJECT_MAX % SNAP_ALIGN == 0 && STEP > SNAP_HEADER_SIZE,
+    "whatever is behind the window's first step can be moved to its start");
 
 /* ---- layout ----------------------------------------------------------------------------- */
 
@@ -105,12 +110,12 @@ static int head_fill(struct writer *w)
 
 /* ---- the file --------------------------------------------------------------------------- */
 
-/* Where the file goes, from the first byte behind the header on. */
+/* Where the file goes; the sum is of all behind the header. */
 struct output {
 	int fd;
-	uint64_t at;
+	uint64_t at; /* of the window, a multiple of STEP */
 	struct snap_lanes sum;
-	uint8_t *window;
+	uint8_t *window; /* a step, and the largest record behind it */
 	size_t filled;
 };
 
@@ -132,11 +137,37 @@ static int store(int fd, const uint8_t *p, uint64_t n, uint64_t at)
 
 static int output_add(struct output *o, const uint8_t *p, uint64_t n)
 {
+	uint64_t header = o->at == 0 ? SNAP_HEADER_SIZE : 0;
 	int r;
 
-	o->sum = snap_sum_blocks(o->sum, p, n);
+	if (n == 0)
+		return 0;
+	o->sum = snap_sum_blocks(o->sum, p + header, n - header);
 	r = store(o->fd, p, n, o->at);
 	o->at += n;
+	return r;
+}
+
+/* All of the head that is whole steps; the window begins with what is left. */
+static int put_base(const struct writer *w, struct output *o)
+{
+	uint64_t whole = w->head / STEP * STEP;
+
+	o->filled = w->head - whole;
+	memcpy(o->window, w->base + whole, o->filled);
+	return output_add(o, w->base, whole);
+}
+
+/* The window's first step, if it is full. */
+static int put_step(struct output *o)
+{
+	int r;
+
+	if (o->filled < STEP)
+		return 0;
+	r = output_add(o, o->window, STEP);
+	o->filled -= STEP;
+	memmove(o->window, o->window + STEP, o->filled);
 	return r;
 }
 
@@ -151,14 +182,11 @@ static int put_users(struct writer *w, struct output *o)
 
 		if (!survey_has(s, w->kind))
 			continue;
-		if (o->filled > 0 && o->filled + n > WINDOW) {
-			r = output_add(o, o->window, o->filled);
-			o->filled = 0;
-		}
 		record = o->window + o->filled;
 		memset(record, 0, n);
 		w->content->put_user(w, w->src->user(w->src->arg, i), s, o->at + o->filled, record);
 		o->filled += n;
+		r = put_step(o);
 	}
 	return r < 0 ? r : output_add(o, o->window, o->filled);
 }
@@ -194,10 +222,10 @@ static struct snap_header make_header(const struct writer *w, uint64_t body_sum)
 	return h;
 }
 
-/* The header comes last: without it the file is none. */
+/* The header, zeros until now, comes last: without it the file is none. */
 static int put_file(struct writer *w, struct output *o)
 {
-	int r = output_add(o, w->base + SNAP_HEADER_SIZE, w->head - SNAP_HEADER_SIZE);
+	int r = put_base(w, o);
 	struct snap_header h;
 
 	if (r == 0)
@@ -222,7 +250,6 @@ int snap_write_surveyed(int fd, enum snap_kind kind, const struct snap_survey *s
 	};
 	struct output o = {
 	    .fd = fd,
-	    .at = SNAP_HEADER_SIZE,
 	    .sum = snap_sum_begin(survey->src->meta.generation),
 	};
 	int r;
@@ -230,8 +257,7 @@ int snap_write_surveyed(int fd, enum snap_kind kind, const struct snap_survey *s
 	if (survey->of[kind].broken)
 		return -EINVAL;
 	w.numbers = malloc((survey->nusers + 1) * sizeof(*w.numbers));
-	/* A record that is larger than a window has one to itself. */
-	o.window = malloc(SNAP_SUBJECT_MAX);
+	o.window = malloc(STEP + SNAP_SUBJECT_MAX);
 	r = w.numbers && o.window ? head_fill(&w) : -ENOMEM;
 	if (r == 0)
 		r = put_file(&w, &o);

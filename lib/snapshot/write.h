@@ -5,7 +5,7 @@
 /*
  * The writer's inside. A file is two parts: its head, which is all but the users' records, is laid
  * out in memory from the survey; the users' records follow through a window, in the order of the
- * source, and each byte of them is touched while it is in the processor's cache. Where each record
+ * source, and each byte of them is touched while it is in a processor's cache. Where each record
  * will be is known from the survey, so that the tables are filled before.
  */
 #include "format.h"

@@ -80,10 +80,13 @@ TEST("D4 the bytes of each kind are those of version 1")
 	} files[] = {
 	    {SNAP_IDENTITY, 0, 0x8c9a1a4db32a782eull},
 	    {SNAP_IDENTITY, 4000, 0xd70a0a8d0c2f2e8bull},
+	    {SNAP_IDENTITY, 12000, 0x26c01f929424583aull},
 	    {SNAP_ACCESS, 0, 0xfaa4d55cafc5e4deull},
 	    {SNAP_ACCESS, 4000, 0xa1f258550ea7c3ccull},
+	    {SNAP_ACCESS, 12000, 0xbbd264b3f6bc0c88ull},
 	    {SNAP_KEYS, 0, 0xec376898e833a188ull},
 	    {SNAP_KEYS, 4000, 0x5980f1608d04fc00ull},
+	    {SNAP_KEYS, 12000, 0xcc839f33d21a2bebull},
 	};
 	static char line[400001];
 
