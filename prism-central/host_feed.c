@@ -348,13 +348,7 @@ static int ids_collect(struct tx *t, const char *sql, int64_t arg, struct buf *o
 	_cleanup_rows_ struct rows *r = NULL;
 	int rc = tx_query(t, sql, "i", &r, arg);
 
-	if (rc < 0)
-		return rc;
-	while ((rc = rows_next(r)) > 0) {
-		int64_t id = row_int(r, 0);
-		buf_add(out, &id, sizeof(id));
-	}
-	return rc < 0 ? rc : buf_error(out);
+	return rc < 0 ? rc : rows_ids(r, out);
 }
 
 static const char sql_begin[] =

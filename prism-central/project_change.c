@@ -219,13 +219,7 @@ static int members_of(struct tx *t, int64_t project, struct buf *out)
 {
 	_cleanup_rows_ struct rows *r = NULL;
 	int n = tx_query(t, sql_members, "i", &r, project);
-	if (n < 0)
-		return n;
-	while ((n = rows_next(r)) > 0) {
-		int64_t id = row_int(r, 0);
-		buf_add(out, &id, sizeof(id));
-	}
-	return n < 0 ? n : buf_error(out);
+	return n < 0 ? n : rows_ids(r, out);
 }
 
 /* Members' records tell how fresh their logins are only where somebody asks. */

@@ -103,13 +103,7 @@ static int projects_of(struct tx *t, int64_t org, int64_t user, struct buf *out)
 	_cleanup_rows_ struct rows *r = NULL;
 	int n = tx_query(t, sql_projects, "ii", &r, user, org);
 
-	if (n < 0)
-		return n;
-	while ((n = rows_next(r)) > 0) {
-		int64_t id = row_int(r, 0);
-		buf_add(out, &id, sizeof(id));
-	}
-	return n < 0 ? n : buf_error(out);
+	return n < 0 ? n : rows_ids(r, out);
 }
 
 int sso_touch(struct tx *t, int64_t org, int64_t user)

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct buf;
 struct store;
 struct tx;
 struct rows;
@@ -78,6 +79,12 @@ int64_t row_int(struct rows *r, int col);
 const char *row_text(struct rows *r, int col);
 const void *row_blob(struct rows *r, int col, size_t *ret_len);
 bool row_null(struct rows *r, int col);
+
+/*
+ * The ids, int64_t, in the first column of all rows that are left: to be collected before what the
+ * query reads is written. 0 or -errno.
+ */
+int rows_ids(struct rows *r, struct buf *out);
 
 /* A fresh id: positive, 63 bits, time in the high bits so that rows stay in order of creation. */
 int64_t store_new_id(void);

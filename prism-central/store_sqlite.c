@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 #include "base/attr.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/secret.h"
@@ -365,6 +366,17 @@ const void *row_blob(struct rows *r, int col, size_t *ret_len)
 bool row_null(struct rows *r, int col)
 {
 	return sqlite3_column_type(r->st, col) == SQLITE_NULL;
+}
+
+int rows_ids(struct rows *r, struct buf *out)
+{
+	int rc;
+
+	while ((rc = rows_next(r)) > 0) {
+		int64_t id = row_int(r, 0);
+		buf_add(out, &id, sizeof(id));
+	}
+	return rc < 0 ? rc : buf_error(out);
 }
 
 /* ---- transactions ---------------------------------------------------------------------------- */
