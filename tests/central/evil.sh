@@ -3,7 +3,8 @@
 # Sourced after tests/cli/lib.sh: the service, and an OpenID provider that does wrong what it is told
 # to (tests/idp/evil_op.py). Has tests/central/oidc.sh.
 #
-#	evil_start		both, after cli_home; $OP is the provider
+#	evil_start [LINES]	both, after cli_home; $OP is the provider, LINES more of [sso] in central.conf
+#	until_true SECONDS COMMAND...
 #	evil PATH JSON		to its door for tests; with FAULT: what it does wrong; asked FILTER: what it was asked
 #	connect SLUG [JSON]	an organization's connection to it, as the superadmin
 #	elsewhere		the next requests come from another address
@@ -18,13 +19,19 @@ host=0 back=''
 
 evil_start() {
 	ca_make IP:127.0.0.1,DNS:localhost && master_make || return 1
-	central_start "$(printf '[secrets]\nmaster_keys = %s\n[sso]\nca_file = %s\nprivate_addresses = yes\nrefresh = 60s\n' \
-		"$T/master.keys" "$T/ca.pem")" || return 1
+	central_start "$(printf '[secrets]\nmaster_keys = %s\n[sso]\nca_file = %s\nprivate_addresses = yes\nrefresh = 60s\n%s\n' \
+		"$T/master.keys" "$T/ca.pem" "${1:-}")" || return 1
 	mkdir "$T/op"
 	python3 tests/idp/evil_op.py --cert "$T/idp.pem" --key "$T/idp.key" --dir "$T/op" >"$T/op/ready" 2>"$T/op/log" &
 	cli_pids+=($!)
-	for _ in $(seq 200); do [ -s "$T/op/ready" ] && break; sleep 0.05; done
+	for _ in $(seq 400); do [ -s "$T/op/ready" ] && break; sleep 0.05; done
 	OP=$(jq -r .url "$T/op/ready")
+}
+
+until_true() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do [ $SECONDS -lt $end ] || return 1; sleep 0.1; done
 }
 
 evil() { curl -sS --cacert "$T/ca.pem" --noproxy '*' -X POST --data "$2" "$OP/admin$1"; }

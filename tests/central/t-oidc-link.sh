@@ -12,11 +12,6 @@ out='' err='' status=''
 cli_home
 command -v sqlite3 >/dev/null || tap_bail "sqlite3 is not installed"
 evil_start || tap_bail "the service and its provider do not start"
-until_true() { # SECONDS COMMAND...
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do [ $SECONDS -lt $end ] || return 1; sleep 0.1; done
-}
 asks() { [ "$(asked '[.[] | select(.form.grant_type == "authorization_code")] | length')" = "$1" ]; }
 linked() { [ "$(db "SELECT count(*) FROM sso_identities i JOIN users u ON u.id = i.user_id WHERE u.username = 'bob'")" = "$1" ]; }
 enter() { token='' && api POST /sessions "{\"login\": \"bob\", \"password\": \"$password\"}" && token=$(get .token); } # as bob

@@ -6,26 +6,12 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 # shellcheck source=tests/cli/lib.sh
 . tests/cli/lib.sh
-# shellcheck source=tests/central/oidc.sh
-. tests/central/oidc.sh
+# shellcheck source=tests/central/evil.sh
+. tests/central/evil.sh
 out='' err='' status=''
 cli_home
 command -v sqlite3 >/dev/null || tap_bail "sqlite3 is not installed"
-{ ca_make IP:127.0.0.1,DNS:localhost && master_make; } || tap_bail "there are no certificates"
-central_start "$(printf '[secrets]\nmaster_keys = %s\n[sso]\nca_file = %s\nprivate_addresses = yes\nrefresh = 60s\n' \
-	"$T/master.keys" "$T/ca.pem")" || tap_bail "the service does not start"
-mkdir "$T/op"
-python3 tests/idp/evil_op.py --cert "$T/idp.pem" --key "$T/idp.key" --dir "$T/op" >"$T/op/ready" 2>"$T/op/log" &
-cli_pids+=($!)
-for _ in $(seq 200); do [ -s "$T/op/ready" ] && break; sleep 0.05; done
-OP=$(jq -r .url "$T/op/ready")
-evil() { curl -sS --cacert "$T/ca.pem" --noproxy '*' -X POST --data "$1" "$OP/admin" >/dev/null; }
-asked() { curl -sS --cacert "$T/ca.pem" --noproxy '*' "$OP/admin" | jq -r "$1"; }
-until_true() { # SECONDS COMMAND...
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do [ $SECONDS -lt $end ] || return 1; sleep 0.1; done
-}
+evil_start || tap_bail "the service and its provider do not start"
 login() { # JAR
 	b "$1" /sso/uni/start
 	at "$1" "$location"
@@ -42,14 +28,14 @@ boss_token
 api POST /organizations/default/sso-connections "$(jq -n --arg i "$OP" '{slug: "uni", type: "oidc", issuer: $i,
 	client_id: "prism", client_secret: "one", scopes: "openid profile offline_access", auto_provision: true, enabled: true}')"
 [ "$status" = 201 ] || tap_bail "the connection is not made: $out"
-evil '{"claims": {"preferred_username": "alice"}}'
+evil "" '{"claims": {"preferred_username": "alice"}}' >/dev/null
 login first; tap $? "I3.4 alice is logged in, with a refresh token"
 
-evil '{"fault": "refresh_late"}'
+evil "" '{"fault": "refresh_late"}' >/dev/null
 due
 until_true 20 refreshes 1; tap $? "I3.4 her login is to be renewed, and the provider takes its time"
 login second; tap $? "I3.4 meanwhile she logs in once more"
-evil '{"fault": ""}' # now it refuses the older one
+evil "" '{"fault": ""}' >/dev/null # now it refuses the older one
 # One is asked about after the other: when this one is settled, the refusal has been heard.
 due
 until_true 20 settled && refreshes 2; tap $? "I3.4 the login that is new is renewed"
@@ -58,7 +44,7 @@ inside second; tap $? "I3.4 she is logged in still"
 [ "$(db "SELECT COUNT(*) FROM sso_identities WHERE auth_at > 0 AND refresh_token IS NOT NULL")" = 1 ]
 tap $? "I3.4 and her login is as fresh as it was"
 
-evil '{"fault": "refresh_refused"}'
+evil "" '{"fault": "refresh_refused"}' >/dev/null
 due
 until_true 20 settled && [ "$(ends)" = 1 ] && ! inside second; tap $? "I3.4 a refusal of this one ends it"
 central_stop; tap $? "I3 the service ends in good order"

@@ -6,20 +6,12 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 # shellcheck source=tests/cli/lib.sh
 . tests/cli/lib.sh
-# shellcheck source=tests/central/oidc.sh
-. tests/central/oidc.sh
+# shellcheck source=tests/central/evil.sh
+. tests/central/evil.sh
 out='' err='' status=''
 cli_home
 command -v sqlite3 >/dev/null || tap_bail "sqlite3 is not installed"
-{ ca_make IP:127.0.0.1,DNS:localhost && master_make; } || tap_bail "there are no certificates"
-central_start "$(printf '[secrets]\nmaster_keys = %s\n[sso]\nca_file = %s\nprivate_addresses = yes\n' \
-	"$T/master.keys" "$T/ca.pem")" || tap_bail "the service does not start"
-mkdir "$T/op"
-python3 tests/idp/evil_op.py --cert "$T/idp.pem" --key "$T/idp.key" --dir "$T/op" >"$T/op/ready" 2>"$T/op/log" &
-cli_pids+=($!)
-for _ in $(seq 400); do [ -s "$T/op/ready" ] && break; sleep 0.05; done
-OP=$(jq -r .url "$T/op/ready")
-evil() { curl -sS --cacert "$T/ca.pem" --noproxy '*' -X POST --data "$2" "$OP/admin$1"; }
+evil_start || tap_bail "the service and its provider do not start"
 
 # JAR SID: logged in as carla in the provider's session of that name
 login() {

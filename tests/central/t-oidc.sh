@@ -426,11 +426,6 @@ somebody off1 && [ "$(db "SELECT substr(refresh_token, 1, 3) FROM sso_identities
 tap $? "S3.19 a refresh token is kept, sealed"
 [ "$(asked '[.[] | select(.path == "/authorize")] | last | .query.prompt')" = consent ]; tap $? "I3.4 offline access is asked for with consent"
 due() { db "PRAGMA busy_timeout = 5000; UPDATE sso_identities SET refresh_due = 1 WHERE refresh_due > 0" >/dev/null; }
-until_true() { # SECONDS COMMAND...
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do [ $SECONDS -lt $end ] || return 1; sleep 0.1; done
-}
 settled() { [ "$(db "SELECT count(*) FROM sso_identities WHERE refresh_due = 1")" = 0 ]; }
 evil /forget '{}' >/dev/null
 before=$(db "SELECT refresh_token FROM sso_identities WHERE refresh_due > 0")

@@ -6,21 +6,13 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 # shellcheck source=tests/cli/lib.sh
 . tests/cli/lib.sh
-# shellcheck source=tests/central/oidc.sh
-. tests/central/oidc.sh
+# shellcheck source=tests/central/evil.sh
+. tests/central/evil.sh
 out='' err='' status=''
 cli_home
-{ ca_make IP:127.0.0.1,DNS:localhost && master_make; } || tap_bail "there are no certificates"
 # Nobody answers there.
 closed=127.0.0.1:$(free_port)
-central_start "$(printf '[secrets]\nmaster_keys = %s\n[sso]\nca_file = %s\nprivate_addresses = yes\ndns = %s\n' \
-	"$T/master.keys" "$T/ca.pem" "$closed")" || tap_bail "the service does not start"
-mkdir "$T/op"
-python3 tests/idp/evil_op.py --cert "$T/idp.pem" --key "$T/idp.key" --dir "$T/op" >"$T/op/ready" 2>"$T/op/log" &
-cli_pids+=($!)
-for _ in $(seq 200); do [ -s "$T/op/ready" ] && break; sleep 0.05; done
-OP=$(jq -r .url "$T/op/ready")
-evil() { curl -sS --cacert "$T/ca.pem" --noproxy '*' -X POST --data "$1" "$OP/admin" >/dev/null; }
+evil_start "dns = $closed" || tap_bail "the service and its provider do not start"
 boss_token
 
 # ISSUER: a connection of its own, a login by it in a new browser: $code, $page, and $told, what its owner is
@@ -51,7 +43,7 @@ tells() {
 NOT_NOW="Nobody was logged in through Uni: begin again, and ask your administrator"
 NO_ANSWER="The login of Uni does not answer. Try again in a few minutes"
 
-evil '{"claims": {"preferred_username": "alice"}}'
+evil "" '{"claims": {"preferred_username": "alice"}}' >/dev/null
 try "$OP"
 [ "$code $location $told" = "303 / none" ]; tap $? "S3.17 where all is well nothing is told"
 try "$OP/"
@@ -62,20 +54,20 @@ try "https://$closed"
 tells 503 "$NO_ANSWER" "provider_unreachable: discovery: The connection was refused by 127.0.0.1.*" "S3.17 an issuer where nobody listens: so it is called"
 try "https://no-such-name.invalid"
 tells 503 "$NO_ANSWER" "provider_unreachable: discovery: .*no-such-name.invalid.*" "S3.17 an issuer whose name is misspelt: the name"
-evil '{"fault": "token_client"}'
+evil "" '{"fault": "token_client"}' >/dev/null
 try "$OP"
 tells 403 "$NOT_NOW" "token_refused: token: it answered 401, invalid_client: compare client ID and secret" \
 	"S3.17 a wrong client secret: where to look"
 
 # Five minutes off: more than the minute that is borne.
 now=$(date +%s)
-evil "{\"fault\": \"\", \"claims\": {\"preferred_username\": \"alice\", \"iat\": $((now + 300)), \"exp\": $((now + 600))}}"
+evil "" "{\"fault\": \"\", \"claims\": {\"preferred_username\": \"alice\", \"iat\": $((now + 300)), \"exp\": $((now + 600))}}" >/dev/null
 try "$OP"
 tells 403 "$NOT_NOW" "future: .*compare the clocks" "I3.5 a provider's clock five minutes ahead: the clocks"
-evil "{\"claims\": {\"preferred_username\": \"alice\", \"iat\": $((now - 700)), \"exp\": $((now - 300))}}"
+evil "" "{\"claims\": {\"preferred_username\": \"alice\", \"iat\": $((now - 700)), \"exp\": $((now - 300))}}" >/dev/null
 try "$OP"
 tells 403 "$NOT_NOW" "expired: .*compare the clocks" "I3.5 five minutes behind as well"
-evil "{\"claims\": {\"preferred_username\": \"alice\", \"iat\": $(($(date +%s) + 40)), \"exp\": $(($(date +%s) + 600))}}"
+evil "" "{\"claims\": {\"preferred_username\": \"alice\", \"iat\": $(($(date +%s) + 40)), \"exp\": $(($(date +%s) + 600))}}" >/dev/null
 try "$OP"
 [ "$code $told" = "303 none" ]; tap $? "I3.5 forty seconds are borne"
 
@@ -94,7 +86,7 @@ run "$CENTRAL" -c "$T/central.conf" serve
 tap $? "S3.19 without its master keys the service does not start, names the file, and says where to read"
 mv "$T/elsewhere" "$T/master.keys"
 central_run; tap $? "S3.19 with them it does"
-evil '{"claims": {"preferred_username": "alice"}}'
+evil "" '{"claims": {"preferred_username": "alice"}}' >/dev/null
 b somebody /sso/c1/start; at somebody "$location"; b somebody "${location#"$CENTRAL_URL"}"
 [ "$status" = 303 ]; tap $? "S3.19 and its secrets open again"
 central_stop; tap $? "I3 the service ends in good order"
